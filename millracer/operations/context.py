@@ -20,6 +20,7 @@ from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 if TYPE_CHECKING:  # an operation does not need the modules of others
     from contextlib import AbstractContextManager
 
+    from millracer.ports.fleet_store import FleetStore
     from millracer.run.orchestrator import Orchestrator
     from millracer.schemas.doctor import DoctorResult
     from millracer.schemas.ops.request import ReadRequest
@@ -165,6 +166,16 @@ class OperationContext:
     new_identity: Callable[[], str]
     session_id: str
     fleet: FleetAccess = NO_FLEET
+
+    def open_fleet(self) -> AbstractContextManager[FleetStore]:
+        """Return a context manager that opens the store of the caller's fleet.
+
+        Raises:
+            MillracerError: no fleet is configured, or its libraries are missing.
+            Cancelled: the caller requested a stop.
+        """
+        self.cancellation.raise_if_cancelled()
+        return self.fleet.open()
 
     def open_millrace(self, root_path: str) -> Backend:
         """Return the backend of a workspace, with the options that apply there.

@@ -45,7 +45,7 @@ def answer_cancel(
         InvalidRequest: the fleet has no such item.
         MillracerError: the fleet cannot be reached.
     """
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         item = find_detail(store, request.work_item_id).item
         verdict = store.cancel(item.item_id, request.reason or DEFAULT_REASON)
         if verdict is CancelVerdict.REQUESTED:
@@ -84,7 +84,7 @@ def answer_retry(
         InvalidRequest: the fleet has no such item, or it was not set aside.
         MillracerError: the fleet cannot be reached.
     """
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         item = find_detail(store, request.work_item_id).item
         if not store.retry(item.item_id):
             raise InvalidRequest(
@@ -112,7 +112,7 @@ def answer_drain(
         MillracerError: the fleet cannot be reached.
     """
     host = request.host
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         if not store.drain(host, draining=not request.undo, note=request.note or ""):
             raise InvalidRequest(
                 f"the fleet has no host {host!r:.200}",
@@ -159,7 +159,7 @@ def answer_pause(
         seconds = _checked_seconds(request.for_seconds, "for_seconds")
         until = context.clock.now() + timedelta(seconds=seconds)
     name = request.workspace_id
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         if not store.pause(name, paused=True, note=request.note or "", until=until):
             raise _unknown_workspace(name)
     end = "" if until is None else f" until {until:%Y-%m-%d %H:%M}Z"
@@ -182,7 +182,7 @@ def answer_resume(
         MillracerError: the fleet cannot be reached.
     """
     name = request.workspace_id
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         if not store.pause(name, paused=False):
             raise _unknown_workspace(name)
     message = f"{name} is not paused"
@@ -199,7 +199,7 @@ def answer_forget(
         MillracerError: the fleet cannot be reached.
     """
     name = request.workspace_id
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         if not store.forget_workspace(name):
             known = {each.workspace_id for each in store.list_workspaces()}
             if name not in known:
@@ -224,7 +224,7 @@ def answer_prune(
         MillracerError: the fleet cannot be reached.
     """
     seconds = _checked_seconds(request.older_than_seconds, "older_than_seconds")
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         count = store.prune(timedelta(seconds=seconds))
     items = "1 item" if count == 1 else f"{count} items"
     return _answer(OperationName.FLEET_PRUNE, ControlOutcome.DONE, f"{items} deleted", count=count)

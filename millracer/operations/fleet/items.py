@@ -31,7 +31,7 @@ def answer_list(request: FleetListRequest, context: OperationContext) -> Answer[
         MillracerError: the fleet cannot be reached.
     """
     wanted = filter_of(request)
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         items = store.list_items(wanted)
     return Answer(result=describe_items(items), exit_code=ExitCode.COMPLETED)
 
@@ -76,7 +76,7 @@ def answer_show(request: FleetShowRequest, context: OperationContext) -> Answer[
         InvalidRequest: the fleet has no such item.
         MillracerError: the fleet cannot be reached.
     """
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         detail = find_detail(store, request.work_item_id)
         if request.wait:
             wait = _wait(context, request.wait_seconds)
@@ -102,7 +102,7 @@ def answer_wait(request: FleetWaitRequest, context: OperationContext) -> Answer[
             suggested_action="name items that `millracer fleet ps` lists",
         )
     wait = _wait(context, request.wait_seconds)
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         ids = [find_detail(store, name).item.item_id for name in request.work_item_ids]
         details = await_ends(store, ids, wait, context.fleet.on_change)
     timed_out = any(each.item.state is not ItemState.ENDED for each in details)

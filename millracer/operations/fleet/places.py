@@ -18,7 +18,7 @@ def answer_hosts(
     Raises:
         MillracerError: the fleet cannot be reached.
     """
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         hosts = store.list_hosts()
     return Answer(
         result=FleetHostsResult(
@@ -36,7 +36,7 @@ def answer_workspaces(
     Raises:
         MillracerError: the fleet cannot be reached.
     """
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         found = store.list_workspaces()
     return Answer(
         result=FleetWorkspacesResult(

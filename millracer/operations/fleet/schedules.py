@@ -38,7 +38,7 @@ def answer_schedules(
             suggested_action=f"use one of {', '.join(ScheduleAction)}",
         )
     added = _new_schedule(request) if action is ScheduleAction.ADD else None
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         message, item = "", None
         if added is not None:
             message = _add(store, added)

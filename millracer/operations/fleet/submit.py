@@ -43,7 +43,7 @@ def answer_submit(
         priority=request.priority,
         not_before=request.not_before,
     )
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         verdict = store.submit(submission).verdict
         refuse(verdict, submission.item_id, request.workspace_id, request.label)
         detail = find_detail(store, submission.item_id)

@@ -29,7 +29,7 @@ async def show_overview(call: Call) -> Response:
 
 
 def _overview(context: OperationContext) -> FleetOverview:
-    with context.fleet.open() as store:
+    with context.open_fleet() as store:
         hosts, workspaces = store.list_hosts(), store.list_workspaces()
         items = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
         ended = store.list_items(

@@ -96,7 +96,7 @@ def _watch(common: CommonOptions, request: FleetListRequest, *, as_json: bool) -
     def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[Any]:
         context = context_of(common, memory, cancellation)
         wanted = filter_of(request)
-        with context.fleet.open() as store:
+        with context.open_fleet() as store:
             shown: str | None = None
             is_first = True
             while has_reader():

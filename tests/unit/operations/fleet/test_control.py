@@ -84,7 +84,7 @@ def test_a_drain_waits_until_nothing_runs(scene: FleetScene) -> None:
 def test_the_end_of_a_wait_is_not_the_end_of_a_drain(scene: FleetScene) -> None:
     scene.add()
     scene.begin()
-    scene.cancellation.cancel(CancelReason.INTERRUPTED)
+    scene.fleet.after = lambda _: scene.cancellation.cancel(CancelReason.INTERRUPTED)
     answer = scene.perform(_N.FLEET_DRAIN, FleetDrainRequest(host=HOST))
 
     assert answer.exit_code == 130

@@ -153,7 +153,12 @@ def test_a_wait_that_times_out_reports_the_item(scene: FleetScene) -> None:
 
 
 def test_a_cancelled_wait_reports_the_stored_item(scene: FleetScene) -> None:
-    scene.cancellation.cancel(CancelReason.INTERRUPTED)
+    class Stopping(list[FleetItem]):
+        def append(self, item: FleetItem) -> None:
+            super().append(item)
+            scene.cancellation.cancel(CancelReason.INTERRUPTED)
+
+    scene.seen = Stopping()
     answer = scene.submit(wait=True)
 
     assert answer.exit_code == 130
