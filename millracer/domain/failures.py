@@ -14,6 +14,8 @@ _USAGE_CODES = frozenset(
         "mode_conflict",
         "stage_model_conflict",
         "daemon_in_use",
+        "fleet_host_held",
+        "fleet_workspace_held",
     }
 )
 
