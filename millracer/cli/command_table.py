@@ -35,7 +35,14 @@ _SERVE_EXIT_CODES = (
 _MCP_EXIT_CODES = (
     "Exit codes: 0 standard input ended, 2 invalid use, 8 a library is missing, 130 or 143 stopped."
 )
-
+_FLEET_EXIT_CODES = (
+    "Exit codes: 0 done, 2 invalid use or request, 8 the database cannot be reached or used, or "
+    "a library is missing, 130 or 143 cancelled."
+)
+_FLEET_DOCTOR_EXIT_CODES = (
+    "Exit codes: 0 no check failed, 2 invalid use, 8 a check failed, or a library is missing, "
+    "130 or 143 cancelled."
+)
 
 _EXAMPLES = {
     OperationName.RUN: (
@@ -64,7 +71,8 @@ class Entry:
         help: the first sentence of a command's help, or the help of a group.
         examples: command lines that the help shows first.
         epilog: text below the options in the help.
-        documents: the JSON documents it can print; the first one that is requested counts.
+        documents: the JSON documents it can print; the first one that is requested counts. A
+            command of a group without its own has those of the group.
         commands: the entries of a group.
     """
 
@@ -78,6 +86,7 @@ class Entry:
 
 _COMMANDS = "millracer.cli.commands"
 _SESSIONS = f"{_COMMANDS}.sessions"
+_FLEET = f"{_COMMANDS}.fleet"
 
 
 def _command_of(name: OperationName) -> Entry:
@@ -174,6 +183,40 @@ COMMANDS: Mapping[str, Entry] = {
             "forget": Entry(target=f"{_SESSIONS}:forget_session", help="Delete one session."),
         },
     ),
+    "fleet": Entry(
+        help="Run one queue for the workspaces of many hosts.",
+        documents=(documents.FLEET_SETUP,),
+        commands={
+            "up": Entry(
+                target=f"{_FLEET}.setup:up",
+                help="Make or update the fleet's database.",
+                epilog=_FLEET_EXIT_CODES,
+                examples=("millracer fleet up --local",),
+            ),
+            "down": Entry(
+                target=f"{_FLEET}.setup:down",
+                help="Stop the private database server; its data stay.",
+                epilog=_FLEET_EXIT_CODES,
+            ),
+            "grant": Entry(
+                target=f"{_FLEET}.access:grant",
+                help="Give a host or a submitter access, or revoke it.",
+                epilog=_FLEET_EXIT_CODES,
+                examples=("millracer fleet grant host ci-2",),
+            ),
+            "join": Entry(
+                target=f"{_FLEET}.access:join",
+                help="Let this user's commands use the fleet of a file from `fleet grant`.",
+                epilog=_FLEET_EXIT_CODES,
+            ),
+            "doctor": Entry(
+                target=f"{_FLEET}.doctor:doctor",
+                help="Check whether the fleet works and is safe.",
+                epilog=_FLEET_DOCTOR_EXIT_CODES,
+                documents=(documents.FLEET_DOCTOR,),
+            ),
+        },
+    ),
     "config": Entry(
         help="Show configuration files and effective values.",
         documents=(documents.CONFIG,),
@@ -201,11 +244,14 @@ def named_in(arguments: Sequence[str]) -> tuple[str | None, Document | None]:
     """Return the command that a command line names and the document it requests.
 
     The command line may be invalid: the command is the first word that is not an option, since no
-    option before the command takes a value.
+    option before the command takes a value. A command of a group may have documents of its own.
     """
     words = list(arguments)
     words = words[: words.index("--")] if "--" in words else words
-    name = next((word for word in words if not word.startswith("-")), None)
-    entry = COMMANDS.get(name or "", _UNKNOWN)
-    requested = (each for each in entry.documents if each.is_requested_by(words))
+    named = [word for word in words if not word.startswith("-")]
+    name = named[0] if named else None
+    group = COMMANDS.get(name or "", _UNKNOWN)
+    entry = group.commands.get(named[1], group) if named[1:] else group
+    found = entry.documents or group.documents
+    requested = (each for each in found if each.is_requested_by(words))
     return name, next(requested, None)

@@ -105,6 +105,8 @@ OPS_REPLY = _document(_OPS)
 CONFIG = _document("millracer.schemas.config:describe_failure")
 DOCTOR = _document("millracer.schemas.doctor:describe_failure")
 SERVE = _document("millracer.schemas.serve.result:describe_failure")
+FLEET_SETUP = _document("millracer.schemas.fleet.setup:describe_failure")
+FLEET_DOCTOR = _document("millracer.schemas.fleet.setup:describe_doctor_failure")
 WATCH_ALL = replace(_document(OPERATIONS[OperationName.WATCH_ALL].failure), only_with="--all")
 
 

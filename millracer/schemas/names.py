@@ -32,6 +32,8 @@ class SchemaName(StrEnum):
     MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"
     SERVE_RESULT = "serve-result"
+    FLEET_SETUP_RESULT = "fleet-setup-result"
+    FLEET_DOCTOR_RESULT = "fleet-doctor-result"
 
 
 #: The description of the HTTP API, which is not a JSON Schema.

@@ -15,6 +15,7 @@ from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
+from millracer.schemas.fleet.setup import FleetDoctorResult, FleetSetupResult
 from millracer.schemas.items.history import HistoryResult
 from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
 from millracer.schemas.items.listing import ListResult
@@ -63,6 +64,8 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.MODELS_RESULT: ModelsResult,
     SchemaName.DOCTOR_RESULT: DoctorResult,
     SchemaName.SERVE_RESULT: ServeResult,
+    SchemaName.FLEET_SETUP_RESULT: FleetSetupResult,
+    SchemaName.FLEET_DOCTOR_RESULT: FleetDoctorResult,
 }
 
 

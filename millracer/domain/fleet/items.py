@@ -122,6 +122,8 @@ class FleetItem:
         outcome: the run's outcome; None until it ended.
         completed: whether the completion gate said completed; None until it ended.
         host_seen_at: the last heartbeat of the host; None if there was none.
+        host_away: the host has no recent heartbeat; a running item is then interrupted, or runs
+            where the database cannot see it.
     """
 
     item_id: str
@@ -145,6 +147,13 @@ class FleetItem:
     outcome: str | None = None
     completed: bool | None = None
     host_seen_at: datetime | None = None
+    host_away: bool = False
+
+
+def list_order(item: FleetItem) -> tuple[int, int, datetime, str]:
+    """Return the key that sorts a list: running first, ended last, then as hosts start them."""
+    rank = {ItemState.RUNNING: 0, ItemState.ENDED: 2}.get(item.state, 1)
+    return rank, item.priority, item.submitted_at, item.item_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
