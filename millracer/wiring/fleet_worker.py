@@ -11,6 +11,7 @@ from millracer.ports.fleet_checkout import Checkout
 from millracer.ports.fleet_engine import FleetEngine, RateLimit
 
 if TYPE_CHECKING:
+    from millracer.domain.fleet.setup import FleetPlace
     from millracer.fleet.host_lock import HostLock
 
 
@@ -48,9 +49,10 @@ def open_checkout(workspace_id: str, root: Path) -> Checkout:
 
 
 def open_engine(
-    url: str, host: str, *, poll_seconds: float, limit: RateLimit | None
+    place: FleetPlace, host: str, *, poll_seconds: float, limit: RateLimit | None
 ) -> FleetEngine:
     """Return the engine of a host, not launched yet."""
     from millracer.fleet.engine import DbosEngine  # noqa: PLC0415 - it is slow to import
+    from millracer.fleet.urls import tuned_url  # noqa: PLC0415 - as above
 
-    return DbosEngine(url, host, poll_seconds=poll_seconds, limit=limit)
+    return DbosEngine(tuned_url(place), host, poll_seconds=poll_seconds, limit=limit)

@@ -16,7 +16,7 @@ from millracer.operations.options import OptionLayers
 from millracer.operations.session.memory import SessionMemory
 from millracer.ports.fleet_engine import RateLimit
 from millracer.wiring import SystemClock, open_store
-from millracer.wiring.fleet import find_fleet, fleet_url, open_fleet
+from millracer.wiring.fleet import find_fleet, open_fleet
 from millracer.wiring.fleet_worker import lock_host, open_checkout, open_engine
 from millracer.wiring.tool_factory import ProgramFactory, existing
 from millracer.worker.runner import ItemRunner, OpsRunner
@@ -110,9 +110,7 @@ def open_worker(
             ),
             store=held.enter_context(closing(open_fleet(choice.fleet))),
             beat_store=held.enter_context(closing(open_fleet(choice.fleet))),
-            engine=open_engine(
-                fleet_url(place), host, poll_seconds=choice.poll_seconds, limit=choice.limit
-            ),
+            engine=open_engine(place, host, poll_seconds=choice.poll_seconds, limit=choice.limit),
             checkouts=checkouts,
             runner=runner,
             clock=SystemClock(),

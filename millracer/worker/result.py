@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from millracer.domain.fleet.hosts import Lease
 from millracer.errors import MillracerError, RunWarning
@@ -19,11 +19,9 @@ from millracer.schemas.ops.result import (
 
 ResultDocument = dict[str, Any]
 
-_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
-
 
 def with_lease(document: Mapping[str, Any], lease: Lease, engine: str) -> ResultDocument:
-    """Return the document with its lease, in a form that the database can store."""
+    """Return the document with its lease."""
     block = {
         "item": lease.item_id,
         "dispatch": lease.dispatch,
@@ -36,7 +34,7 @@ def with_lease(document: Mapping[str, Any], lease: Lease, engine: str) -> Result
         "claimed_at": lease.claimed_at.isoformat(),
         "engine": engine,
     }
-    return {**_storable(dict(document)), "fleet": block}
+    return {**document, "fleet": block}
 
 
 def cancelled_document(lease: Lease) -> ResultDocument:
@@ -115,17 +113,3 @@ def _without_run(lease: Lease, status: OpsStatus, error: MillracerError) -> Resu
         ),
     )
     return redacted(result).model_dump(mode="json")
-
-
-def _storable(value: Any) -> Any:
-    """Return a JSON value without the characters that PostgreSQL cannot store."""
-    match value:
-        case str():
-            text = value.replace("\0", _REPLACEMENT)
-            return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-        case list():
-            return [_storable(each) for each in value]
-        case dict():
-            return {_storable(key): _storable(each) for key, each in value.items()}
-        case _:
-            return value

@@ -46,6 +46,11 @@ def holding(state: Path) -> Iterator[subprocess.Popen[str]]:
             process.wait()
 
 
+def git(*arguments: str, folder: Path) -> str:
+    argv = ("git", "-C", str(folder), *arguments)
+    return subprocess.run(argv, capture_output=True, check=True, text=True).stdout
+
+
 def checkout(root: Path) -> CheckoutFolder:
     root.mkdir(exist_ok=True)
     paths = WorkspacePaths(root)
@@ -164,23 +169,20 @@ def test_a_copy_of_a_checkout_has_another_identity(tmp_path: Path) -> None:
 
 def test_git_ignores_the_identity(tmp_path: Path) -> None:
     checkout(tmp_path / "shop").identity()
-    subprocess.run(("git", "init", "--quiet", str(tmp_path / "shop")), check=True)
+    git("init", "--quiet", folder=tmp_path / "shop")
 
-    said = subprocess.run(
-        ("git", "-C", str(tmp_path / "shop"), "status", "--porcelain", "--untracked-files=all"),
-        capture_output=True,
-        check=True,
-    )
-
-    assert said.stdout == b""
+    assert git("status", "--porcelain", "--untracked-files=all", folder=tmp_path / "shop") == ""
 
 
 def test_one_worker_at_a_time_holds_a_checkout(tmp_path: Path) -> None:
     one, other = checkout(tmp_path / "shop"), checkout(tmp_path / "shop")
 
-    with one.hold(Wait.for_seconds(5)):
-        with pytest.raises(ToolTimeout), other.hold(Wait.for_seconds(0.1)):
-            pass
+    with (
+        one.hold(Wait.for_seconds(5)),
+        pytest.raises(ToolTimeout),
+        other.hold(Wait.for_seconds(0.1)),
+    ):
+        pass
     with other.hold(Wait.for_seconds(5)):
         pass
 
