@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from millracer.errors import FleetUnreachable
 from millracer.ports.fleet_store import FleetHostStore
+from millracer.worker.patience import Outage
 from millracer.worker.running import RunningItems
 
 _log = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 RECONCILE_SECONDS = 30.0
 PROGRESS_SECONDS = 30.0
-_QUIET_SECONDS = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Heartbeat:
         store: the fleet's database, with a connection of its own.
         running: the items that are performed now.
         binds: whether items with a label may be bound to workspaces of this host.
+        outage: reports that the database is away.
         say: prints one line for a person.
         on_superseded: called once if another session holds the host's name.
         on_draining: called with whether the host starts nothing new, if that changed; it may raise
@@ -40,6 +41,7 @@ class Heartbeat:
     store: FleetHostStore
     running: RunningItems
     binds: bool
+    outage: Outage
     say: Callable[[str], None]
     on_superseded: Callable[[], None]
     on_draining: Callable[[bool], None]
@@ -47,8 +49,6 @@ class Heartbeat:
     _thread: threading.Thread | None = None
     _reconciled_at: float | None = None
     _draining: bool = False
-    _away_since: float | None = None
-    _complained_at: float | None = None
 
     def start(self, *, draining: bool) -> None:
         """Start the thread.
@@ -105,8 +105,8 @@ class Heartbeat:
         now = time.monotonic()
         if self._reconciled_at is None or now - self._reconciled_at < RECONCILE_SECONDS:
             return
-        running = tuple(item.lease.item_id for item in self.running.all())
-        for item_id in self.store.reconcile(self.host, self.session, running):
+        performed = self.running.performed()
+        for item_id in self.store.reconcile(self.host, self.session, performed):
             self.say(f"{item_id}: dispatched again, the engine had let it go")
         self._reconciled_at = now
 
@@ -115,23 +115,12 @@ class Heartbeat:
             try:
                 holds = self.beat()
             except FleetUnreachable as error:
-                self._is_away(error)
+                self.outage.failed(error)
                 continue
             except Exception:  # noqa: BLE001 - the host would seem away
                 _log.exception("a heartbeat failed; the next one tries again")
                 continue
-            if self._away_since is not None:
-                away = time.monotonic() - self._away_since
-                self.say(f"the database answers again, after {away:.0f} s")
-                self._away_since = None
+            self.outage.ended()
             if not holds:
                 self.on_superseded()
                 return
-
-    def _is_away(self, error: FleetUnreachable) -> None:
-        now = time.monotonic()
-        if self._away_since is None:
-            self._away_since = now
-        if self._complained_at is None or now - self._complained_at >= _QUIET_SECONDS:
-            self._complained_at = now
-            self.say(f"{error.message}; what runs continues, and its results are kept")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from millracer.cancellation import Cancellation, CancelReason
@@ -103,8 +105,26 @@ class RunningItems:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._items: dict[str, RunningItem] = {}
+        self._dispatched: list[str] = []
         self._is_stopped = False
         self._last_end = time.monotonic()
+
+    @contextmanager
+    def dispatched(self, item_id: str) -> Iterator[None]:
+        """Count an item as performed here, taken or not, within the block."""
+        with self._lock:
+            self._dispatched.append(item_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._dispatched.remove(item_id)
+                self._last_end = time.monotonic()
+
+    def performed(self) -> tuple[str, ...]:
+        """Return the items whose dispatch is performed here, taken or not."""
+        with self._lock:
+            return tuple(dict.fromkeys(self._dispatched))
 
     def add(self, item: RunningItem) -> None:
         """Add an item; it is stopped at once if the worker ends."""
@@ -118,7 +138,6 @@ class RunningItems:
         """Remove an item."""
         with self._lock:
             self._items.pop(item.lease.item_id, None)
-            self._last_end = time.monotonic()
 
     def all(self) -> tuple[RunningItem, ...]:
         """Return the items."""
@@ -146,4 +165,4 @@ class RunningItems:
     def idle_seconds(self) -> float:
         """Seconds without any item; 0 while there is one."""
         with self._lock:
-            return 0.0 if self._items else time.monotonic() - self._last_end
+            return 0.0 if self._dispatched else time.monotonic() - self._last_end

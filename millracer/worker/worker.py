@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from millracer.ports.fleet_engine import DispatchKept, FleetEngine
 from millracer.ports.fleet_store import FleetHostStore
 from millracer.worker.dispatches import Dispatches
 from millracer.worker.heartbeat import Heartbeat
-from millracer.worker.patience import Patience
+from millracer.worker.patience import Outage, Patience
 from millracer.worker.runner import ItemRunner
 from millracer.worker.running import RunningItems
 
@@ -88,14 +89,17 @@ class Worker:
     clock: Clock
     say: Callable[[str], None]
     _running: RunningItems = field(default_factory=RunningItems)
-    _patience: Patience = field(default_factory=Patience)
-    _taking: Patience = field(default_factory=Patience)
+    _patience: Patience = field(init=False)
+    _taking: Patience = field(init=False)
+    _outage: Outage = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _interrupted: threading.Event = field(default_factory=threading.Event)
     _superseded: threading.Event = field(default_factory=threading.Event)
-    _performing: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _dispatches: Dispatches | None = None
+
+    def __post_init__(self) -> None:
+        self._outage = Outage(self.say)
+        self._patience, self._taking = Patience(self._outage), Patience(self._outage)
 
     def work(self) -> WorkerEnd:
         """Start, and perform items until the worker is stopped.
@@ -120,6 +124,7 @@ class Worker:
             store=self.beat_store,
             running=self._running,
             binds=any(self.settings.labels.values()),
+            outage=self._outage,
             say=self.say,
             on_superseded=self._end_superseded,
             on_draining=self._drain,
@@ -216,18 +221,13 @@ class Worker:
     def _perform(self, item_id: str, workspace_id: str) -> str:
         """Perform one dispatch, for the engine."""
         dispatches = self._dispatches
-        with self._lock:
+        with self._running.dispatched(item_id):
             if dispatches is None or self._stopping.is_set():
                 raise DispatchKept
-            self._performing += 1
-        try:
-            return dispatches.perform(item_id, workspace_id)
-        finally:
-            with self._lock:
-                self._performing -= 1
-                is_last = self.settings.once and dispatches.has_taken
-            if is_last:
-                self._stop_taking()
+            word = dispatches.perform(item_id, workspace_id)
+        if self.settings.once and dispatches.has_taken:
+            self._stop_taking()
+        return word
 
     def _watch(self, session: HostSession) -> WorkerEnd:
         """Wait until the worker has to end and may.
@@ -241,19 +241,15 @@ class Worker:
                 self.say(f"nothing to do for {idle_seconds:.0f} s")
                 self.stop()
         limit: float | None = None
-        while self._performs():
+        while self._running.performed():
             if self._interrupted.is_set():
                 limit = limit or self.clock.monotonic() + STOP_SECONDS
                 if self.clock.monotonic() >= limit:
                     break
-            self._interrupted.wait(_WATCH_SECONDS)
+            time.sleep(_WATCH_SECONDS)
         if self._superseded.is_set():
             raise _superseded(session.host)
         return WorkerEnd.INTERRUPTED if self._interrupted.is_set() else WorkerEnd.FINISHED
-
-    def _performs(self) -> bool:
-        with self._lock:
-            return self._performing > 0
 
     def _drain(self, draining: bool) -> None:  # noqa: FBT001 - a fact, not an option
         self.engine.set_slots(0 if draining else self.settings.session.slots)

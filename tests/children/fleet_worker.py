@@ -22,6 +22,7 @@ from typing import Any
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.fleet.work import work_with
 from millracer.domain.event_log import Event, EventType
+from millracer.fleet import engine
 from millracer.ports.fleet_engine import RateLimit
 from millracer.worker import heartbeat
 from millracer.worker.assembly import WorkerChoice
@@ -110,6 +111,7 @@ def _now() -> datetime:
 def main() -> int:
     given = json.loads(sys.argv[1])
     heartbeat.RECONCILE_SECONDS = given.pop("reconcile_seconds", 30.0)
+    engine.MOST_RECOVERIES = given.pop("most_recoveries", 10)
     if "limit" in given:
         items, seconds = given.pop("limit")
         given["limit"] = RateLimit(items=items, seconds=seconds)
