@@ -63,11 +63,11 @@ from fleet.hosts h;
 create view fleet.workspace_overview as
 select w.workspace, w.host, w.root, w.identity::text as identity, w.labels, w.epoch, w.note,
   w.paused and coalesce(w.paused_until, 'infinity') > clock_timestamp() as paused, w.paused_until,
-  (select i.item from fleet.items i where i.item = w.item and i.ended_at is null
-    and i.epoch = w.epoch) as running,
+  r.item as running,
   (select count(*) from fleet.items i where i.workspace = w.workspace and i.ended_at is null
-    and i.item is distinct from w.item) as queued
-from fleet.workspaces w;
+    and i.item is distinct from r.item) as queued
+from fleet.workspaces w
+  left join fleet.items r on r.item = w.item and r.epoch = w.epoch and r.ended_at is null;
 
 create view fleet.schedule_overview as
 select schedule_name, schedule, cron_timezone, status, context, last_fired_at

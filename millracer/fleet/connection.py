@@ -7,11 +7,12 @@ repeated once on a new one: the server may have been restarted since the last ca
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import errors as sql
@@ -19,7 +20,7 @@ from psycopg.rows import DictRow, dict_row
 
 from millracer.domain.fleet.setup import FleetPlace
 from millracer.errors import FleetDenied, FleetError, FleetOutdated, FleetUnreachable
-from millracer.fleet.urls import connection_parameters, shown_url
+from millracer.fleet.urls import shown_url, tuned_url
 
 #: How long one call may take before its connection is given up, in seconds. Longer than the time
 #: after which the kernel gives up a connection on which nothing arrives.
@@ -27,12 +28,56 @@ CALL_SECONDS: Final = 20.0
 #: How often a call is repeated that the database aborted in favour of another.
 _CONFLICTS: Final = 5
 
+Connection: TypeAlias = psycopg.Connection[DictRow]
 _Result = TypeVar("_Result")
 
 _CONFLICT = (sql.DeadlockDetected, sql.SerializationFailure)
 _MISSING = (sql.UndefinedTable, sql.UndefinedFunction, sql.InvalidSchemaName, sql.UndefinedColumn)
-#: A server that cannot write now: a replica after a fail-over, a full disk.
-_CANNOT_WRITE = (sql.ReadOnlySqlTransaction, sql.InsufficientResources, sql.DiskFull)
+#: A server that cannot be used now: gone, a replica after a fail-over, a full disk.
+_UNREACHABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    sql.ReadOnlySqlTransaction,
+)
+#: The server's words for a login that it refuses; a failed connection has no code.
+_REFUSED = (
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+)
+_NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
+
+
+def open_connection(place: FleetPlace) -> Connection:
+    """Connect; each statement is committed, unless it is in a `transaction` block.
+
+    Raises:
+        psycopg.Error: that failed.
+    """
+    return psycopg.connect(
+        tuned_url(place),
+        application_name="millracer",
+        autocommit=True,
+        prepare_threshold=None,  # PgBouncer in transaction mode keeps no prepared statements
+        row_factory=dict_row,
+    )
+
+
+@contextmanager
+def connected(place: FleetPlace) -> Iterator[Connection]:
+    """Yield a connection for the block; the database's errors become the fleet's.
+
+    Raises:
+        FleetUnreachable: the database does not answer, or cannot write.
+        FleetDenied: the role lacks a right.
+        FleetOutdated: the schema lacks something.
+    """
+    try:
+        with open_connection(place) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise explain(error, place) from error
 
 
 class FleetConnection:
@@ -47,16 +92,13 @@ class FleetConnection:
         self._place = place
         self._call_seconds = call_seconds
         self._lock = threading.RLock()
-        self._connection: psycopg.Connection[DictRow] | None = None
+        self._connection: Connection | None = None
         self._breaker: socket.socket | None = None
 
     def run(
-        self,
-        work: Callable[[psycopg.Connection[DictRow]], _Result],
-        *,
-        seconds: float | None = None,
+        self, work: Callable[[Connection], _Result], *, seconds: float | None = None
     ) -> _Result:
-        """Do some work in one transaction and commit it.
+        """Execute one statement, which is committed.
 
         Args:
             work: safe to repeat.
@@ -67,14 +109,15 @@ class FleetConnection:
             FleetDenied: the role lacks a right.
             FleetOutdated: the schema lacks something.
         """
+        limit = seconds or self._call_seconds
         with self._lock:
             was_kept = self._connection is not None
             try:
-                return self._run(work, seconds or self._call_seconds)
+                return self._run(work, limit)
             except FleetUnreachable:
                 if not was_kept:
                     raise
-                return self._run(work, seconds or self._call_seconds)
+                return self._run(work, limit)
 
     def close(self) -> None:
         """Close the connection; repeatable, and a later call opens it again."""
@@ -87,86 +130,85 @@ class FleetConnection:
                 with suppress(psycopg.Error):
                     connection.close()
 
-    def _run(
-        self, work: Callable[[psycopg.Connection[DictRow]], _Result], seconds: float
-    ) -> _Result:
+    def _run(self, work: Callable[[Connection], _Result], seconds: float) -> _Result:
         conflicts = 0
         while True:
             try:
                 connection = self._open()
-                with self._limited(seconds), connection.transaction():
+                with self._limited(seconds):
                     return work(connection)
             except _CONFLICT as error:
                 conflicts += 1
                 if conflicts > _CONFLICTS:
-                    raise self._explain(error) from error
+                    raise explain(error, self._place) from error
             except psycopg.Error as error:
-                explained = self._explain(error)
+                explained = explain(error, self._place)
                 if isinstance(explained, FleetUnreachable):
                     self.close()
                 raise explained from error
 
-    def _open(self) -> psycopg.Connection[DictRow]:
+    def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self.close()
-            # PgBouncer in transaction mode keeps no prepared statements.
-            self._connection = psycopg.connect(
-                **connection_parameters(self._place),
-                autocommit=True,
-                prepare_threshold=None,
-                row_factory=dict_row,
-            )
+            self._connection = open_connection(self._place)
             self._breaker = socket.socket(fileno=os.dup(self._connection.fileno()))
         return self._connection
 
-    def _limited(self, seconds: float) -> _Limit:
-        return _Limit(self._breaker, seconds)
+    @contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        """Break the connection if the block takes too long: a stalled server never ends it."""
+        timer = threading.Timer(seconds, _break, (self._breaker,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
-    def _explain(self, error: psycopg.Error) -> FleetError:
-        where = shown_url(self._place.url)
-        what = _first_line(error)
-        if isinstance(error, sql.InsufficientPrivilege):
-            return FleetDenied(
-                f"the database {where} refused: {what}",
-                suggested_action="use a role that may do it: an owner's fleet.toml, or that of the "
-                "host itself",
-            )
-        if isinstance(error, _MISSING):
-            return FleetOutdated(
-                f"the schema of the fleet's database {where} does not fit: {what}",
-                suggested_action="run `millracer fleet up` as the owner of the database",
-            )
-        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, *_CANNOT_WRITE)):
-            return FleetUnreachable(
-                f"the fleet's database {where} cannot be reached: {what}",
-                suggested_action="start it or wait for it, then repeat the command, which is safe; "
-                "`millracer fleet doctor` checks it",
-            )
-        return FleetError(
-            f"the fleet's database {where} failed: {what}",
-            suggested_action="check it with `millracer fleet doctor`; if that finds nothing, "
-            "report it",
+
+def explain(error: psycopg.Error, place: FleetPlace) -> FleetError:
+    """Translate an error of the database into one with a message and a next step."""
+    where, what = shown_url(place.url), _first_line(error)
+    if isinstance(error, sql.InsufficientPrivilege):
+        return FleetDenied(
+            f"the database {where} refused: {what}",
+            suggested_action="use a role that may do it: the owner's fleet.toml, or that of the "
+            "host itself",
         )
+    if isinstance(error, psycopg.OperationalError) and any(word in str(error) for word in _REFUSED):
+        return FleetDenied(
+            f"the database {where} refused the login: {what}",
+            suggested_action="make a new join file with `millracer fleet grant`, and use it with "
+            "`millracer fleet join`; or correct the password file",
+        )
+    if isinstance(error, _MISSING) or is_missing_database(error):
+        return FleetOutdated(
+            f"the schema of the fleet's database {where} does not fit: {what}",
+            suggested_action="run `millracer fleet up` as the owner of the database",
+        )
+    if isinstance(error, _UNREACHABLE):
+        return FleetUnreachable(
+            f"the fleet's database {where} cannot be reached: {what}",
+            suggested_action="start it or wait for it, then repeat the command, which is safe; "
+            "`millracer fleet doctor` checks it",
+        )
+    return FleetError(
+        f"the fleet's database {where} failed: {what}",
+        suggested_action="check it with `millracer fleet doctor`; if that finds nothing, report it",
+    )
 
 
-class _Limit:
-    """Break the connection if the block takes too long: a stalled server would hold it forever."""
+def is_missing_database(error: psycopg.Error) -> bool:
+    """Return whether a server answered that it has no such database."""
+    return isinstance(error, psycopg.OperationalError) and bool(
+        _NO_DATABASE.search(_first_line(error))
+    )
 
-    def __init__(self, breaker: socket.socket | None, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._break)
-        self._timer.daemon = True
-        self._breaker = breaker
 
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _break(self) -> None:
-        if self._breaker is not None:
-            with suppress(OSError):
-                self._breaker.shutdown(socket.SHUT_RDWR)
+def _break(breaker: socket.socket | None) -> None:
+    if breaker is not None:
+        with suppress(OSError):
+            breaker.shutdown(socket.SHUT_RDWR)
 
 
 def _first_line(error: psycopg.Error) -> str:

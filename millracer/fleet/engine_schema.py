@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from millracer.domain.fleet.setup import FleetPlace
+from millracer.errors import FleetOutdated
 from millracer.fleet.urls import tuned_url
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def read_engine_version(connection: psycopg.Connection[Any]) -> int:
     row = connection.execute("select max(version) as it from dbos.dbos_migrations").fetchone()
     (version,) = _values(row)
     return int(version or 0)
+
+
+def newer_engine(version: int, wanted: int) -> FleetOutdated:
+    """Return the error for a schema of the engine that is newer than the installed engine."""
+    return FleetOutdated(
+        f"the engine's schema has version {version}; the installed engine supports up to {wanted}",
+        suggested_action="upgrade millracer on this machine: pip install --upgrade "
+        "'millracer[fleet]'",
+    )
 
 
 @contextmanager

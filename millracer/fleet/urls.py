@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from millracer.domain.fleet.setup import FleetPlace
@@ -52,11 +52,6 @@ def tuned_url(place: FleetPlace) -> str:
     if place.passfile is not None:
         query.setdefault("passfile", place.passfile)
     return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
-
-
-def connection_parameters(place: FleetPlace) -> dict[str, Any]:
-    """Return the arguments of `psycopg.connect`."""
-    return {"conninfo": tuned_url(place), "application_name": "millracer"}
 
 
 def shown_url(url: str) -> str:

@@ -111,7 +111,8 @@ def stop_fleet(named: str | None) -> tuple[FleetPlace, bool]:
     """Stop the private server; return its place and whether it ran."""
     from millracer.fleet.provision import stop  # noqa: PLC0415 - as above
 
-    return stop(find_fleet(named))
+    place = find_fleet(named)
+    return place, stop(place)
 
 
 def grant_access(
