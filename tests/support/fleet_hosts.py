@@ -26,7 +26,7 @@ from millracer.domain.fleet.items import (
     SubmitVerdict,
 )
 from millracer.fleet.store import PostgresFleet
-from millracer.fleet.urls import connection_parameters
+from millracer.fleet.urls import tuned_url
 from tests.support.fleet_server import FleetServer
 
 _PROGRAM = Path(__file__).parents[1] / "children" / "fleet_worker.py"
@@ -82,8 +82,8 @@ class Fleet:
 
     def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Execute a statement as the owner."""
-        parameters = connection_parameters(self.server.place(self.database))
-        with psycopg.connect(**parameters, autocommit=True, row_factory=dict_row) as connection:
+        url = tuned_url(self.server.place(self.database))
+        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
@@ -240,7 +240,6 @@ class Host:
 @contextmanager
 def open_fleet_of(server: FleetServer, folder: Path) -> Iterator[Fleet]:
     """Yield a fleet with a new database; its hosts end with the block."""
-    server.ensure_started()
     fleet = Fleet(server=server, database=server.new_database(), folder=folder)
     try:
         yield fleet
