@@ -28,12 +28,10 @@ from millracer.worker import heartbeat
 from millracer.worker.assembly import WorkerChoice
 from millracer.worker.runner import CancelEffect, OnEvent
 
-_JOURNAL = Path(os.environ["FLEET_JOURNAL"])
-
 
 def note(what: str, **more: object) -> None:
     line = json.dumps({"what": what, "at": time.time(), "pid": os.getpid(), **more})
-    descriptor = os.open(_JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    descriptor = os.open(os.environ["FLEET_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, f"{line}\n".encode())
     finally:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,8 +27,9 @@ from millracer.domain.fleet.items import (
 from millracer.fleet.store import PostgresFleet
 from millracer.fleet.urls import tuned_url
 from tests.support.fleet_server import FleetServer
+from tests.support.forked_command import ForkedCommand
 
-_PROGRAM = Path(__file__).parents[1] / "children" / "fleet_worker.py"
+_PROGRAM = "tests.children.fleet_worker:main"
 _ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 60.0
 
@@ -169,21 +169,21 @@ class Host:
             **self.choice,
             **choice,
         }
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                (sys.executable, str(_PROGRAM), json.dumps(given)),
-                cwd=_ROOT,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(_ROOT),
-                    "FLEET_JOURNAL": str(self.fleet.journal),
-                    "MILLRACER_STATE_DIR": str(self.home / "state"),
-                    "MILLRACER_CONFIG_DIR": str(self.home / "configuration"),
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        output = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.process = ForkedCommand(
+            (json.dumps(given),),
+            cwd=_ROOT,
+            env={
+                **os.environ,
+                "FLEET_JOURNAL": str(self.fleet.journal),
+                "MILLRACER_STATE_DIR": str(self.home / "state"),
+                "MILLRACER_CONFIG_DIR": str(self.home / "configuration"),
+            },
+            program=_PROGRAM,
+            output=output,
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.close()
         return self
 
     @property
