@@ -23,6 +23,8 @@ from millracer.cancellation import Cancellation
 from millracer.cli.commands.fleet.work import work_with
 from millracer.domain.event_log import Event, EventType
 from millracer.fleet import engine
+from millracer.fleet.checkout import CheckoutFolder
+from millracer.fleet.store import PostgresFleet
 from millracer.ports.fleet_engine import RateLimit
 from millracer.worker import heartbeat
 from millracer.worker.assembly import WorkerChoice
@@ -106,8 +108,42 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def die_at(step: str, when: str, mark: Path) -> None:
+    """Let the worker be killed before or after its first such step, once."""
+    kinds: dict[str, type[Any]] = {
+        "launch": engine.DbosEngine,
+        "run": Played,
+        "identity": CheckoutFolder,
+        "write_lease": CheckoutFolder,
+        "clear_lease": CheckoutFolder,
+    }
+    kind = kinds.get(step, PostgresFleet)
+    step_itself = getattr(kind, step)
+
+    def deadly(*arguments: Any, **keywords: Any) -> Any:
+        if when == "before":
+            _die_once(mark)
+        answer = step_itself(*arguments, **keywords)
+        if when == "after":
+            _die_once(mark)
+        return answer
+
+    setattr(kind, step, deadly)
+
+
+def _die_once(mark: Path) -> None:
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def main() -> int:
     given = json.loads(sys.argv[1])
+    if "dies_at" in given:
+        step, when, mark = given.pop("dies_at")
+        die_at(step, when, Path(mark))
     heartbeat.RECONCILE_SECONDS = given.pop("reconcile_seconds", 30.0)
     engine.MOST_RECOVERIES = given.pop("most_recoveries", 10)
     if "limit" in given:

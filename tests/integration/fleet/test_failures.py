@@ -7,6 +7,8 @@ import pickle
 import signal
 from pathlib import Path
 
+import pytest
+
 from millracer.domain.fleet.items import ItemState
 from tests.support.fleet_hosts import Fleet, Host, wait_until
 from tests.support.tcp_proxy import TcpProxy, Traffic
@@ -218,6 +220,45 @@ def test_an_item_under_which_its_host_always_dies_is_set_aside(fleet: Fleet) -> 
     wait_until(lambda: fleet.ended("next"), "the next item ends")
     assert fleet.item("poison").state is ItemState.SET_ASIDE
     assert fleet.item("poison").attempts == 3
+
+
+_STEPS = (
+    *("open", "register", "identity", "beat", "launch", "take", "write_lease", "run"),
+    *("report_progress", "deliver", "clear_lease", "reconcile"),
+)
+_QUICK = {("take", "after"), ("deliver", "before"), ("deliver", "after")}
+
+
+@pytest.mark.parametrize(
+    ("step", "when"),
+    [
+        pytest.param(step, when, marks=() if (step, when) in _QUICK else pytest.mark.slow)
+        for step in _STEPS
+        for when in ("before", "after")
+    ],
+)
+def test_a_worker_that_dies_at_any_step_ends_its_item_once(
+    fleet: Fleet, step: str, when: str
+) -> None:
+    mark = fleet.folder / "died"
+    host = fleet.host("ci-1", "shop", reconcile_seconds=1)
+    host.start(dies_at=[step, when, str(mark)])
+    wait_until(lambda: fleet.store.list_workspaces() or mark.exists(), "it begins")
+    if not fleet.store.list_workspaces():
+        assert host.wait() == -signal.SIGKILL
+        host.start().ready()
+    fleet.submit("one", seconds=1.5)
+    wait_until(lambda: mark.exists() or fleet.ended("one"), "it dies")
+    if host.process is not None and mark.exists() and not fleet.ended("one"):
+        host.kill()
+        host.start()
+
+    wait_until(lambda: fleet.ended("one"), "the item ends")
+
+    assert mark.exists()
+    assert fleet.item("one").completed
+    assert fleet.detail("one").refused == ()
+    assert [event["outcome"] for event in fleet.events("finished")][-1] == "completed"
 
 
 class _Planted:
