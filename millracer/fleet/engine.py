@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Final, NoReturn
 
@@ -18,12 +19,11 @@ from dbos import DBOS
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from millracer.errors import FleetUnreachable
-from millracer.ports.fleet_engine import DispatchKept, Perform, RateLimit
+from millracer.fleet.schedules import APPLICATION, TICK
+from millracer.ports.fleet_engine import DispatchKept, Perform, RateLimit, Tick
 
 _log = logging.getLogger(__name__)
 
-#: The application of all rows that the fleet's SQL functions insert.
-APPLICATION: Final = "millracer"
 #: Constant, because the default is a hash of the code, and an upgrade would strand items.
 APPLICATION_VERSION: Final = "fleet"
 WORKFLOW: Final = "millracer.item"
@@ -75,7 +75,7 @@ class DbosEngine:
         """The engine and its version."""
         return f"dbos {version('dbos')}"
 
-    def launch(self, perform: Perform, *, slots: int) -> None:
+    def launch(self, perform: Perform, tick: Tick, *, slots: int) -> None:
         """Start to dispatch; dispatches that the host's last session left open start first.
 
         Raises:
@@ -101,6 +101,10 @@ class DbosEngine:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def run_item(item: str, workspace: str) -> str:
             return self._perform(perform, item, workspace)
+
+        @DBOS.workflow(name=TICK)
+        def run_tick(at: datetime | str, context: dict[str, Any]) -> None:
+            self._tick(tick, at if isinstance(at, str) else at.isoformat(), context)
 
         DBOS.listen_queues([self._queue])
         try:
@@ -162,6 +166,12 @@ class DbosEngine:
             with suppress(DispatchKept):
                 return perform(item, workspace)
         return self._keep()
+
+    def _tick(self, tick: Tick, at: str, context: dict[str, Any]) -> None:
+        with suppress(DispatchKept):
+            tick(at, context)
+            return
+        self._keep()
 
     def _keep(self) -> NoReturn:
         """Never return, so that the engine records no end of this dispatch."""

@@ -6,13 +6,16 @@ store has accepted its result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 #: Performs one dispatch of an item (item id, workspace id) and returns one word for the engine's
 #: records. Called in a thread of the engine; several may run at once.
 Perform: TypeAlias = Callable[[str, str], str]
+
+#: Performs one tick of a schedule: the time of the tick, and the schedule's context.
+Tick: TypeAlias = Callable[[str, Mapping[str, Any]], None]
 
 
 class DispatchKept(Exception):
@@ -35,7 +38,7 @@ class FleetEngine(Protocol):
         """The engine and its version, such as `dbos 3.4.0`."""
         ...
 
-    def launch(self, perform: Perform, *, slots: int) -> None:
+    def launch(self, perform: Perform, tick: Tick, *, slots: int) -> None:
         """Start to dispatch; dispatches that the host's last session left open start first.
 
         Raises:

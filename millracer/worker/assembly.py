@@ -100,6 +100,7 @@ def open_worker(
             holder_is_dead=dead,
             take_over=choice.take_over,
         )
+        store = held.enter_context(closing(open_fleet(choice.fleet)))
         yield Worker(
             settings=WorkerSettings(
                 session=session,
@@ -108,7 +109,8 @@ def open_worker(
                 once=choice.once,
                 idle_seconds=choice.idle_seconds,
             ),
-            store=held.enter_context(closing(open_fleet(choice.fleet))),
+            store=store,
+            client=store,
             beat_store=held.enter_context(closing(open_fleet(choice.fleet))),
             engine=open_engine(place, host, poll_seconds=choice.poll_seconds, limit=choice.limit),
             checkouts=checkouts,

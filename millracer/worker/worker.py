@@ -10,9 +10,10 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from millracer.cancellation import STOP_SECONDS
 from millracer.domain.fleet.hosts import (
@@ -26,12 +27,13 @@ from millracer.errors import MillracerError, UsageError
 from millracer.ports import Clock
 from millracer.ports.fleet_checkout import Checkout
 from millracer.ports.fleet_engine import DispatchKept, FleetEngine
-from millracer.ports.fleet_store import FleetHostStore
+from millracer.ports.fleet_store import FleetHostStore, FleetStore
 from millracer.worker.dispatches import Dispatches
 from millracer.worker.heartbeat import Heartbeat
 from millracer.worker.patience import Outage, Patience
 from millracer.worker.runner import ItemRunner
 from millracer.worker.running import RunningItems
+from millracer.worker.ticks import tick_submission
 
 _log = logging.getLogger(__name__)
 _WATCH_SECONDS = 0.1
@@ -73,6 +75,7 @@ class Worker:
         settings: what it was started with; the lock of the host is held.
         store: the fleet's database.
         beat_store: the same, for the heartbeat's thread.
+        client: the same, for the submissions of schedules.
         engine: dispatches the items.
         checkouts: the workspaces of this host.
         runner: performs requests.
@@ -83,6 +86,7 @@ class Worker:
     settings: WorkerSettings
     store: FleetHostStore
     beat_store: FleetHostStore
+    client: FleetStore
     engine: FleetEngine
     checkouts: Sequence[Checkout]
     runner: ItemRunner
@@ -133,7 +137,7 @@ class Worker:
         try:
             slots = 0 if beat.draining else session.slots
             try:
-                self._taking.call(self.engine.launch, self._perform, slots=slots)
+                self._taking.call(self.engine.launch, self._perform, self._tick, slots=slots)
             except DispatchKept:
                 return WorkerEnd.INTERRUPTED
             heartbeat.reconcile_soon()
@@ -228,6 +232,16 @@ class Worker:
         if self.settings.once and dispatches.has_taken:
             self._stop_taking()
         return word
+
+    def _tick(self, at: str, context: Mapping[str, Any]) -> None:
+        """Submit the task of a schedule, for the engine; any host may do so, once a tick."""
+        try:
+            submission = tick_submission(at, context)
+        except (KeyError, TypeError, MillracerError) as error:
+            self.say(f"a schedule cannot be used: {error}")
+            return
+        submitted = self._patience.call(self.client.submit, submission)
+        self.say(f"{submission.item_id}: {submitted.verdict}, by schedule {context['name']}")
 
     def _watch(self, session: HostSession) -> WorkerEnd:
         """Wait until the worker has to end and may.

@@ -25,6 +25,7 @@ from millracer.domain.event_log import Event, EventType
 from millracer.fleet import engine
 from millracer.fleet.checkout import CheckoutFolder
 from millracer.fleet.store import PostgresFleet
+from millracer.operations.fleet.task import submission_of
 from millracer.ports.fleet_engine import RateLimit
 from millracer.worker import heartbeat
 from millracer.worker.assembly import WorkerChoice
@@ -80,7 +81,9 @@ class Played:
         if outcome == "completed":
             done.touch()
         note("finished", item=item, root=root, outcome=outcome)
-        return _document(item, outcome, request)
+        is_task = "input" in request
+        work_item = submission_of(request, workspace_id="-").item_id if is_task else item
+        return _document(work_item, outcome, request)
 
     def cancel(self, item_id: str, root: str) -> CancelEffect:
         note("cancelled", item=item_id, root=root)

@@ -21,8 +21,9 @@ from millracer.domain.fleet.hosts import (
     Taken,
     TakeVerdict,
 )
+from millracer.domain.fleet.items import FleetSubmission, Submitted, SubmitVerdict
 from millracer.errors import FleetUnreachable
-from millracer.ports.fleet_engine import DispatchKept, Perform
+from millracer.ports.fleet_engine import DispatchKept, Perform, Tick
 from millracer.worker.runner import CancelEffect, OnEvent
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -141,6 +142,12 @@ class Database:
             lost, self.lost = self.lost, []
             return lost
 
+    def submit(self, submission: FleetSubmission) -> Submitted:
+        with self._called("submit"):
+            is_known = submission.item_id in self.items
+            self.items.setdefault(submission.item_id, {"submission": submission})
+            return Submitted(verdict=SubmitVerdict.KNOWN if is_known else SubmitVerdict.NEW)
+
     def bind(self, host: str, session: str) -> Sequence[str]:
         with self._called("bind"):
             bound, self.labelled = self.labelled, []
@@ -163,13 +170,14 @@ class Engine:
         self._perform: Perform | None = None
         self._threads: list[threading.Thread] = []
 
-    def launch(self, perform: Perform, *, slots: int) -> None:
+    def launch(self, perform: Perform, tick: Tick, *, slots: int) -> None:
         self.calls.append("launch")
         if self.launch_fails:
             self.launch_fails -= 1
             raise away()
         self.slots.append(slots)
         self._perform = perform
+        self.tick = tick
         self.launched.set()
 
     def set_slots(self, slots: int) -> None:

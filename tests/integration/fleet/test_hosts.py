@@ -6,7 +6,13 @@ import signal
 
 import pytest
 
-from millracer.domain.fleet.items import CancelVerdict, FleetSubmission, ItemState, WaitReason
+from millracer.domain.fleet.items import (
+    CancelVerdict,
+    FleetSchedule,
+    FleetSubmission,
+    ItemState,
+    WaitReason,
+)
 from tests.support.fleet_hosts import Fleet, wait_until
 
 
@@ -252,3 +258,29 @@ class TestCancel:
                 assert not fleet.is_started(name)
             else:
                 assert item.outcome in {"cancelled", "completed"}
+
+
+def test_a_schedule_submits_each_tick_once(fleet: Fleet) -> None:
+    for number in (1, 2):
+        fleet.host(f"ci-{number}", f"shop-{number}").start().ready()
+    request = {
+        "schema_version": "millracer.ops.v0.3",
+        "request_id": "r",
+        "action": "enqueue",
+        "workspace_ref": {},
+        "source": {"kind": "fleet"},
+        "input": {"text": "Tidy up"},
+    }
+    schedule = FleetSchedule(
+        name="often", workspace_id="shop-1", cron="*/2 * * * * *", request=request
+    )
+    fleet.store.put_schedule(schedule)
+
+    wait_until(lambda: len(fleet.events("finished")) >= 2, "two ticks")
+    fleet.store.remove_schedule("often")
+
+    completed = "select count(*) as n from fleet.items where completed"
+    wait_until(lambda: fleet.sql(completed)[0]["n"] >= 2, "they are completed")
+    keys = [each["item"] for each in fleet.events("finished")]
+    assert len(set(keys)) == len(keys)
+    assert all(key.startswith("often@") for key in keys)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -61,6 +61,7 @@ class Scene:
             settings=WorkerSettings(session=session, **self.settings),
             store=self.database,
             beat_store=self.database,
+            client=self.database,  # type: ignore[arg-type] # submissions alone
             engine=self.engine,
             checkouts=[self.checkout],
             runner=self.runner,
@@ -355,6 +356,42 @@ def test_a_worker_ends_after_a_time_without_items() -> None:
     scene.thread.join(30)
 
     assert scene.end is WorkerEnd.FINISHED
+
+
+class TestSchedules:
+    CONTEXT: ClassVar[dict[str, Any]] = {
+        "name": "nightly",
+        "workspace": "shop",
+        "request": {
+            "schema_version": "millracer.ops.v0.3",
+            "request_id": "r",
+            "action": "enqueue",
+            "workspace_ref": {},
+            "source": {"kind": "fleet"},
+            "input": {"text": "Tidy up"},
+        },
+    }
+
+    def test_a_tick_is_submitted_once_also_if_the_answer_is_lost(self) -> None:
+        scene = Scene()
+        scene.database.fails("submit", "after", times=2)
+
+        with scene.working():
+            scene.engine.tick("2026-05-01T02:00:00+00:00", self.CONTEXT)
+
+        (item,) = scene.database.items.values()
+        request = item["submission"].request
+        assert request["idempotency_key"] == "nightly@2026-05-01T02:00:00+00:00"
+        assert item["submission"].workspace_id == "shop"
+
+    def test_a_schedule_that_cannot_be_used_is_reported(self) -> None:
+        scene = Scene()
+
+        with scene.working():
+            scene.engine.tick("2026-05-01T02:00:00+00:00", {"name": "nightly"})
+
+        assert scene.database.items == {}
+        assert any("schedule" in line for line in scene.said)
 
 
 class TestCancel:
