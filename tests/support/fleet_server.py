@@ -81,9 +81,14 @@ class FleetServer:
             connection.execute(composed)
 
 
+def with_template(server: PostgresServer) -> FleetServer:
+    """Return the server, after its template was made."""
+    new_fleet_database(server, _TEMPLATE)
+    return FleetServer(server=server)
+
+
 @contextmanager
 def fleet_server() -> Iterator[FleetServer]:
-    """Yield a running server, which is gone after the block."""
+    """Yield a running server of its own, which is gone after the block."""
     with private_server() as server:
-        new_fleet_database(server, _TEMPLATE)
-        yield FleetServer(server=server)
+        yield with_template(server)

@@ -174,12 +174,12 @@ def play(fleet: Fleet, seed: int, seconds: float, items: int) -> None:
     assert fleet.overlaps() == []
 
 
-def test_a_short_storm(fleet: Fleet) -> None:
-    play(fleet, seed=7, seconds=8, items=24)
+def test_a_short_storm(crash_fleet: Fleet) -> None:
+    play(crash_fleet, seed=7, seconds=8, items=24)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 @pytest.mark.timeout(600)
-def test_a_long_storm(fleet: Fleet, seed: int) -> None:
-    play(fleet, seed=seed, seconds=45, items=120)
+def test_a_long_storm(crash_fleet: Fleet, seed: int) -> None:
+    play(crash_fleet, seed=seed, seconds=45, items=120)

@@ -24,7 +24,8 @@ def copy_identity(source: Host, target: Host, workspace: str = "shop") -> None:
     (target.roots[workspace] / folder / "identity").write_text(changed)
 
 
-def test_results_are_delivered_after_the_database_was_away(fleet: Fleet) -> None:
+def test_results_are_delivered_after_the_database_was_away(crash_fleet: Fleet) -> None:
+    fleet = crash_fleet
     host = fleet.host("ci-1", "shop", "api").start().ready()
     fleet.submit("one", "shop", seconds=1)
     fleet.submit("two", "api", seconds=1)
@@ -41,7 +42,8 @@ def test_results_are_delivered_after_the_database_was_away(fleet: Fleet) -> None
     wait_until(lambda: fleet.ended("three"), "the engine works again")
 
 
-def test_a_host_that_dies_while_the_database_is_away_judges_again(fleet: Fleet) -> None:
+def test_a_host_that_dies_while_the_database_is_away_judges_again(crash_fleet: Fleet) -> None:
+    fleet = crash_fleet
     host = fleet.host("ci-1", "shop").start().ready()
     fleet.submit("one", seconds=0.5)
     wait_until(lambda: fleet.is_started("one"), "it starts")
