@@ -39,6 +39,11 @@ _FLEET_EXIT_CODES = (
     "Exit codes: 0 done, 2 invalid use or request, 8 the database cannot be reached or used, or "
     "a library is missing, 130 or 143 cancelled."
 )
+_FLEET_WORKER_EXIT_CODES = (
+    "Exit codes: 0 stopped, or nothing is left to do, 2 the host's name or a workspace belongs to "
+    "another worker, or invalid use, 8 another worker took the host's name over, a library is "
+    "missing, or a workspace cannot be used."
+)
 _FLEET_DOCTOR_EXIT_CODES = (
     "Exit codes: 0 no check failed, 2 invalid use, 8 a check failed, or a library is missing, "
     "130 or 143 cancelled."
@@ -241,6 +246,12 @@ COMMANDS: Mapping[str, Entry] = {
                 target=f"{_FLEET}.access:join",
                 help="Let this user's commands use the fleet of a file from `fleet grant`.",
                 epilog=_FLEET_EXIT_CODES,
+            ),
+            "worker": Entry(
+                target=f"{_FLEET}.worker:worker",
+                help="Perform the fleet's items for the workspaces of this host.",
+                epilog=_FLEET_WORKER_EXIT_CODES,
+                examples=("millracer fleet worker --workspace shop=path/to/checkout",),
             ),
             "doctor": Entry(
                 target=f"{_FLEET}.doctor:doctor",

@@ -16,6 +16,8 @@ _USAGE_CODES = frozenset(
         "daemon_in_use",
         "secret_in_task",
         "fleet_not_configured",
+        "fleet_host_held",
+        "fleet_workspace_held",
     }
 )
 

@@ -70,6 +70,17 @@ def start_time(process: psutil.Process) -> float:
     return _start_ticks(process.pid) / os.sysconf("SC_CLK_TCK") + _boot_time()
 
 
+def start_mark(pid: int) -> float:
+    """Return a number that differs between two processes with the same pid in one boot.
+
+    Unlike `start_time` it does not depend on the wall clock, on Linux.
+
+    Raises:
+        psutil.Error, OSError: the process is gone, or access is denied.
+    """
+    return float(_start_ticks(pid) if has_linux_calls() else psutil.Process(pid).create_time())
+
+
 def _procfs() -> Path:
     return Path(getattr(psutil, "PROCFS_PATH", "/proc"))  # only psutil for Linux has it
 

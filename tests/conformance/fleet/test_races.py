@@ -12,6 +12,7 @@ import pytest
 
 from millracer.domain.fleet.hosts import OpenVerdict, TakeVerdict
 from millracer.domain.fleet.items import CancelVerdict, ItemFilter, ItemState, SubmitVerdict
+from millracer.domain.fleet.setup import FleetPlace, FleetRole
 from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.fleet.store import PostgresFleet
 from tests.conformance.fleet.scenes import (
@@ -28,14 +29,12 @@ _THREADS = 16
 _Result = TypeVar("_Result")
 
 
-def _at_once(
-    place_store: Callable[[], PostgresFleet], work: Callable[[PostgresFleet, int], _Result]
-) -> list[_Result]:
+def _at_once(place: FleetPlace, work: Callable[[PostgresFleet, int], _Result]) -> list[_Result]:
     """Do the work in many threads, each with a connection of its own, all at one moment."""
     barrier = threading.Barrier(_THREADS)
 
     def one(number: int) -> _Result:
-        store = place_store()
+        store = PostgresFleet(place)
         try:
             store.now()
             barrier.wait(timeout=30)
@@ -56,7 +55,7 @@ def host(postgres: PostgresScene) -> HostAt:
 
 def test_one_key_with_two_bodies_is_stored_once(postgres: PostgresScene, host: HostAt) -> None:
     answers = _at_once(
-        lambda: PostgresFleet(postgres.place),
+        postgres.place,
         lambda store, number: (
             store.submit(submission("one", request_hash=f"body-{number % 2}")).verdict
         ),
@@ -74,7 +73,7 @@ def test_one_key_for_a_workspace_and_a_label_is_stored_once(
     postgres: PostgresScene, host: HostAt
 ) -> None:
     answers = _at_once(
-        lambda: PostgresFleet(postgres.place),
+        postgres.place,
         lambda store, number: (
             store.submit(
                 submission("one", label="gpu") if number % 2 else submission("one")
@@ -88,7 +87,7 @@ def test_one_key_for_a_workspace_and_a_label_is_stored_once(
 
 def test_one_of_many_sessions_opens_a_new_name(postgres: PostgresScene, host: HostAt) -> None:
     answers = _at_once(
-        lambda: PostgresFleet(postgres.place),
+        postgres.place,
         lambda store, _: store.open(host.session_of(host="new", session=new_uuid())),
     )
 
@@ -97,12 +96,10 @@ def test_one_of_many_sessions_opens_a_new_name(postgres: PostgresScene, host: Ho
 
 def test_each_of_many_takes_has_an_epoch_of_its_own(postgres: PostgresScene, host: HostAt) -> None:
     postgres.as_owner().submit(submission("one"))
-    place = postgres.place
-    with_role = host.store
-    assert isinstance(with_role, PostgresFleet)
+    place = postgres.place_of("role-a", FleetRole.HOST)
 
     taken = _at_once(
-        lambda: PostgresFleet(with_role.place),
+        place,
         lambda store, _: store.take(host.session, "one", identity_of("shop")).lease,
     )
 
@@ -110,7 +107,7 @@ def test_each_of_many_takes_has_an_epoch_of_its_own(postgres: PostgresScene, hos
     assert epochs == list(range(1, _THREADS + 1))
     delivered = [host.store.deliver(lease, result_of(lease)) for lease in taken if lease]
     assert Counter(delivered) == {True: 1, False: _THREADS - 1}
-    found = PostgresFleet(place).find_item("one")
+    found = postgres.as_owner().find_item("one")
     assert found is not None
     assert len(found.refused) == _THREADS - 1
 
@@ -120,15 +117,14 @@ def test_a_cancel_that_races_a_take_ends_in_one_of_both(
     postgres: PostgresScene, host: HostAt, attempt: int
 ) -> None:
     postgres.as_owner().submit(submission("one"))
-    with_role = host.store
-    assert isinstance(with_role, PostgresFleet)
+    place = postgres.place_of("role-a", FleetRole.HOST)
 
     def work(store: PostgresFleet, number: int) -> object:
         if number % 2:
             return store.cancel("one", "")
         return store.take(host.session, "one", identity_of("shop")).verdict
 
-    answers = Counter(_at_once(lambda: PostgresFleet(with_role.place), work))
+    answers = Counter(_at_once(place, work))
 
     item = item_of(postgres.as_owner(), "one")
     if item.state is ItemState.ENDED:
@@ -149,7 +145,7 @@ def test_a_submission_is_not_lost_to_a_pause_beside_it(
             return store.pause("shop", paused=True)
         return store.submit(submission(f"item-{number}")).verdict
 
-    _at_once(lambda: PostgresFleet(postgres.place), work)
+    _at_once(postgres.place, work)
 
     assert postgres.claim_next("a") is None
     assert postgres.as_owner().pause("shop", paused=False)

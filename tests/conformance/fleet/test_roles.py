@@ -35,8 +35,7 @@ _CHANGES: dict[str, Callable[[Fleet], object]] = {
     "after restore": lambda store: store.void_leases(),
 }
 _FORBIDDEN = (
-    "insert into dbos.workflow_status (workflow_uuid, status, priority, created_at, updated_at) "
-    "values ('planted', 'ENQUEUED', 0, 0, 0)",
+    "insert into dbos.workflow_status (workflow_uuid) values ('planted')",
     "select dbos.enqueue_workflow('millracer.item', 'host:a')",
     "select * from dbos.workflow_status",
     "select * from fleet.items",
