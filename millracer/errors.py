@@ -12,6 +12,13 @@ MillracerError                    .code .message .suggested_action; str() is one
 ├── WorkspaceUnusable             the directory cannot be a Millrace workspace
 ├── WorkspaceUnresolved           no rule determines the workspace of a request
 ├── StoreUnavailable              the session store cannot be read or written
+├── FleetError                    the fleet cannot be used
+│   ├── FleetNotInstalled             the libraries of the extra `fleet` are missing
+│   ├── FleetNotConfigured            no file says where the fleet's database is
+│   ├── FleetUnreachable              the database does not answer, or cannot write
+│   ├── FleetDenied                   the database role lacks the right
+│   ├── FleetOutdated                 the schema of the database does not fit this Millracer
+│   └── FleetSetupFailed              the database could not be made, started or stopped
 ├── ProcUnavailable               /proc does not show the processes here
 ├── CertificateImpossible         no certificate can be made or verified; each reason has a code
 ├── KeyUnusable                   a signing or public key is missing, or cannot be used
@@ -160,6 +167,48 @@ class StoreUnavailable(MillracerError):
     """The session store cannot be read or written; runs and statuses do not depend on it."""
 
     code = "session_store_unavailable"
+
+
+class FleetError(MillracerError):
+    """The fleet cannot be used; the subclasses say why."""
+
+    code = "fleet_failed"
+
+
+class FleetNotInstalled(FleetError):
+    """The libraries of the extra `fleet` are not installed."""
+
+    code = "fleet_not_installed"
+
+
+class FleetNotConfigured(FleetError):
+    """No file says where the fleet's database is, or the file is invalid."""
+
+    code = "fleet_not_configured"
+
+
+class FleetUnreachable(FleetError):
+    """The database does not answer or cannot write; the same call is safe to repeat."""
+
+    code = "fleet_unreachable"
+
+
+class FleetDenied(FleetError):
+    """The database role lacks the right to do this."""
+
+    code = "fleet_denied"
+
+
+class FleetOutdated(FleetError):
+    """The schema of the database is missing, or older or newer than this Millracer needs."""
+
+    code = "fleet_outdated"
+
+
+class FleetSetupFailed(FleetError):
+    """The database could not be made, started or stopped."""
+
+    code = "fleet_setup_failed"
 
 
 class ProcUnavailable(MillracerError):

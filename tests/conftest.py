@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -22,6 +23,9 @@ from millracer.pi.install import Version
 from millracer.redaction import process as secrets
 from millracer.system.linux import PORTABLE_VARIABLE
 from tests.support.environment import is_scrubbed
+
+if TYPE_CHECKING:  # only the tests of the fleet need PostgreSQL
+    from tests.support.postgres import PostgresServer
 
 #: Set for each test and inherited by all it starts, so that what it leaves behind is found.
 _RUN_VARIABLE = "MILLRACER_TEST_RUN"
@@ -108,6 +112,15 @@ def millrace_command() -> str:
 def pi_command() -> str:
     """The real `pi` to test against."""
     return _tool("MILLRACER_TEST_PI")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL server for all tests of this process."""
+    from tests.support.postgres import private_server  # noqa: PLC0415 - see above
+
+    with private_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,10 @@ _USAGE_CODES = frozenset(
         "stage_model_conflict",
         "daemon_in_use",
         "key_unusable",
+        "secret_in_task",
+        "fleet_not_configured",
+        "fleet_host_held",
+        "fleet_workspace_held",
     }
 )
 

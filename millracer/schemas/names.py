@@ -36,6 +36,16 @@ class SchemaName(StrEnum):
     CERTIFY_RESULT = "certify-result"
     VERIFY_RESULT = "verify-result"
     KEYS_RESULT = "keys-result"
+    FLEET_SUBMIT_RESULT = "fleet-submit-result"
+    FLEET_LIST_RESULT = "fleet-list-result"
+    FLEET_ITEM_RESULT = "fleet-item-result"
+    FLEET_WAIT_RESULT = "fleet-wait-result"
+    FLEET_CONTROL_RESULT = "fleet-control-result"
+    FLEET_HOSTS_RESULT = "fleet-hosts-result"
+    FLEET_WORKSPACES_RESULT = "fleet-workspaces-result"
+    FLEET_SCHEDULES_RESULT = "fleet-schedules-result"
+    FLEET_SETUP_RESULT = "fleet-setup-result"
+    FLEET_DOCTOR_RESULT = "fleet-doctor-result"
 
 
 #: The description of the HTTP API, which is not a JSON Schema.

@@ -17,6 +17,15 @@ from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
+from millracer.schemas.fleet.control import FleetControlResult
+from millracer.schemas.fleet.hosts import FleetHostsResult
+from millracer.schemas.fleet.item import FleetItemResult
+from millracer.schemas.fleet.items import FleetListResult
+from millracer.schemas.fleet.schedules import FleetSchedulesResult
+from millracer.schemas.fleet.setup import FleetDoctorResult, FleetSetupResult
+from millracer.schemas.fleet.submit import FleetSubmitResult
+from millracer.schemas.fleet.wait import FleetWaitResult
+from millracer.schemas.fleet.workspaces import FleetWorkspacesResult
 from millracer.schemas.items.history import HistoryResult
 from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
 from millracer.schemas.items.listing import ListResult
@@ -69,6 +78,16 @@ _RESULTS: Mapping[SchemaName, type[BaseModel]] = {
     SchemaName.CERTIFY_RESULT: CertifyResult,
     SchemaName.VERIFY_RESULT: VerifyResult,
     SchemaName.KEYS_RESULT: KeysResult,
+    SchemaName.FLEET_SUBMIT_RESULT: FleetSubmitResult,
+    SchemaName.FLEET_LIST_RESULT: FleetListResult,
+    SchemaName.FLEET_ITEM_RESULT: FleetItemResult,
+    SchemaName.FLEET_WAIT_RESULT: FleetWaitResult,
+    SchemaName.FLEET_CONTROL_RESULT: FleetControlResult,
+    SchemaName.FLEET_HOSTS_RESULT: FleetHostsResult,
+    SchemaName.FLEET_WORKSPACES_RESULT: FleetWorkspacesResult,
+    SchemaName.FLEET_SCHEDULES_RESULT: FleetSchedulesResult,
+    SchemaName.FLEET_SETUP_RESULT: FleetSetupResult,
+    SchemaName.FLEET_DOCTOR_RESULT: FleetDoctorResult,
 }
 
 

@@ -29,6 +29,9 @@ _OF_CODE: Mapping[str, HTTPStatus] = {
         ("not_completed", "not_certifiable", "files_changed", "not_a_git_workspace"),
         HTTPStatus.CONFLICT,
     ),
+    "secret_in_task": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "fleet_denied": HTTPStatus.FORBIDDEN,
+    "fleet_not_configured": HTTPStatus.NOT_FOUND,
     "millrace_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
     "pi_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
 }

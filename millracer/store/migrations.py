@@ -6,32 +6,30 @@ user_version` in the transaction that applies it, so a crash leaves the whole sc
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from millracer.errors import StoreUnavailable
 from millracer.store.connection import Corrupt, transaction
 from millracer.store.rows import json_text
+from millracer.system.sql_scripts import (
+    BrokenScripts,
+    SqlScript,
+    find_scripts,
+    installed_scripts_folder,
+)
 from millracer.system.user_folders import STATE_VARIABLE
 
 #: The `PRAGMA application_id` of a store: "Mlrc". The first script sets it.
 APPLICATION_ID = int.from_bytes(b"Mlrc", "big")
 
-_NAME = re.compile(r"(?P<number>[0-9]{4})_[a-z]+(?:_[a-z]+)+\.sql")
-_PACKAGE = Path(__file__).parents[1]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
+class Migration(SqlScript):
     """One script; `number` is the store's version after it is applied."""
 
-    number: int
-    name: str
-    sql: str
+    __slots__ = ()
 
     def statements(self) -> Iterator[str]:
         """Yield each statement; a statement ends at a line end.
@@ -112,28 +110,16 @@ def read_version(connection: sqlite3.Connection) -> int:
 
 @cache
 def _find_installed() -> tuple[Migration, ...]:
-    packaged = _PACKAGE / "migrations"
-    return _find(packaged if packaged.is_dir() else _PACKAGE.parent / "migrations")
+    return _find(installed_scripts_folder())
 
 
 def _find(folder: Path) -> tuple[Migration, ...]:
     try:
-        names = sorted(path.name for path in folder.iterdir() if path.suffix == ".sql")
-        scripts = tuple(_read(folder / name) for name in names)
-    except OSError as error:
-        raise _broken_install(f"{folder} cannot be read: {error.strerror}") from error
-    numbers = [script.number for script in scripts]
-    if not numbers or numbers != list(range(1, len(numbers) + 1)):
-        raise _broken_install(f"the scripts in {folder} are numbered {numbers}")
-    return scripts
-
-
-def _read(path: Path) -> Migration:
-    match = _NAME.fullmatch(path.name)
-    if match is None:
-        raise _broken_install(f"{path} is not named NNNN_verb_noun.sql")
-    return Migration(
-        number=int(match["number"]), name=path.name, sql=path.read_text(encoding="utf-8")
+        scripts = find_scripts(folder)
+    except BrokenScripts as error:
+        raise _broken_install(str(error)) from error
+    return tuple(
+        Migration(number=script.number, name=script.name, sql=script.sql) for script in scripts
     )
 
 

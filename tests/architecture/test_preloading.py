@@ -64,6 +64,14 @@ _OF_OTHERS = frozenset(
         # The libraries of certificates, an extra: loaded before a run that certifies, else with the
         # first certificate.
         *("millracer.certificate.envelope", "millracer.certificate.pem"),
+        # The fleet's: of its own commands, and loaded at the start if a fleet is configured.
+        *(
+            f"millracer.{name}"
+            for name in (
+                *("wiring.fleet", "fleet.place", "fleet.store", "fleet.schedules"),
+                *("fleet.access", "fleet.checks", "fleet.provision"),
+            )
+        ),
         # Listeners of a run's end: loaded at the start if they are configured.
         *("millracer.notify.notifications", "millracer.tracing.export"),
     }

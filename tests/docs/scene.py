@@ -12,8 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.errors import MillracerError
+from millracer.fleet import local_server
 from millracer.run.prompts import DECISION_MARK, NOTICE_MARK, REPORT_MARK
 from tests.docs.screen import Screen
 from tests.docs.shown import ROOT, Block
@@ -140,15 +143,29 @@ def scene(
     workspace_folder.parent.mkdir(parents=True)
     workspace = make_workspace(workspace_folder, millrace, scenario, files=FILES)
     shutil.copytree(ROOT / "docs" / "examples", home / "docs" / "examples")
-    with ScriptedModel(respond) as model:
+    with ScriptedModel(respond) as model, _fleet_data() as data:
         write_agent_directory(folder / "agent", model.base_url)
         environment = {
             **{name: value for name, value in os.environ.items() if not _is_left_out(name)},
             **agent_environment(folder / "agent", home),
             "PATH": f"{_commands(home / '.local' / 'bin', millrace, pi)}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
+            "MILLRACER_FLEET_DATA_DIR": str(data),
         }
         yield Scene(home=home, environment=environment, workspace=workspace, model=model)
+
+
+@contextmanager
+def _fleet_data() -> Iterator[Path]:
+    """Yield the folder of a private database server, which its user can enter; end the server."""
+    folder = Path(tempfile.mkdtemp(prefix="millracer-docs."))
+    folder.chmod(0o711)
+    try:
+        yield folder / "data"
+    finally:
+        with suppress(MillracerError):
+            local_server.stop(folder / "data")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_left_out(name: str) -> bool:

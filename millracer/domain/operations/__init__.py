@@ -5,6 +5,7 @@ from millracer.domain.operations.row import Operation, load
 from millracer.domain.operations.table import (
     ACTIONS,
     CHECK_OPTIONS,
+    FLEET_OPTIONS,
     NOT_FOR_WATCH,
     OPERATIONS,
     SUBMIT_OPTIONS,
@@ -15,6 +16,7 @@ from millracer.domain.operations.table import (
 __all__ = [
     "ACTIONS",
     "CHECK_OPTIONS",
+    "FLEET_OPTIONS",
     "NOT_FOR_WATCH",
     "OPERATIONS",
     "SUBMIT_OPTIONS",

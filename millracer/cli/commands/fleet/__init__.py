@@ -1,0 +1,1 @@
+"""`millracer fleet`: one queue for the workspaces of many hosts."""

@@ -1,0 +1,1 @@
+"""The fleet: one queue for the workspaces of many hosts."""

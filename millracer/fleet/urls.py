@@ -1,0 +1,72 @@
+"""URLs of the fleet's database: with time limits, and without passwords where they are shown."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from millracer.domain.fleet.setup import FleetPlace
+from millracer.errors import FleetNotConfigured
+
+#: Without these a connection on which nothing arrives is kept for the kernel's own limits.
+_TUNING: Final = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+_SCHEMES: Final = frozenset({"postgresql", "postgres"})
+
+
+def check_url(url: str) -> str:
+    """Return a URL that the fleet can use.
+
+    Raises:
+        FleetNotConfigured: it is not a PostgreSQL URL, or holds a password.
+    """
+    try:
+        parts = urlsplit(url)
+        has_password = parts.password is not None or "password" in dict(parse_qsl(parts.query))
+    except ValueError:
+        parts, has_password = urlsplit(""), False
+    if parts.scheme not in _SCHEMES:
+        raise FleetNotConfigured(
+            f"not the URL of a PostgreSQL database: {shown_url(url)}",
+            suggested_action="write postgresql://USER@HOST:PORT/DATABASE",
+        )
+    if has_password:
+        raise FleetNotConfigured(
+            "the URL of the database holds a password, which other users of this machine can read "
+            "in the list of processes",
+            suggested_action="put it into a private file and name that with --passfile, or into "
+            "~/.pgpass",
+        )
+    return url
+
+
+def tuned_url(place: FleetPlace) -> str:
+    """Return the URL with time limits and the password file; for libpq and SQLAlchemy alike."""
+    parts = urlsplit(place.url)
+    query = {**_TUNING, **dict(parse_qsl(parts.query))}
+    if place.passfile is not None:
+        query.setdefault("passfile", place.passfile)
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+
+
+def shown_url(url: str) -> str:
+    """Return a URL without its password and query."""
+    try:
+        parts = urlsplit(url)
+        user = "" if parts.username is None else f"{parts.username}@"
+        where = (parts.netloc.rpartition("@")[2]) or ""
+    except ValueError:
+        return "(unreadable)"
+    return urlunsplit((parts.scheme, f"{user}{where}", parts.path, "", ""))
+
+
+def with_user(url: str, user: str) -> str:
+    """Return the URL for another user."""
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}@{where}"))

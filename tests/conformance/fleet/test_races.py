@@ -1,0 +1,174 @@
+"""Many at once on PostgreSQL: exactly one of them wins."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+
+from millracer.domain.fleet.hosts import OpenVerdict, TakeVerdict
+from millracer.domain.fleet.items import CancelVerdict, ItemFilter, ItemState, SubmitVerdict
+from millracer.domain.fleet.setup import FleetPlace, FleetRole
+from millracer.domain.fleet.waiting import DispatchStatus
+from millracer.fleet.store import PostgresFleet
+from tests.conformance.fleet.scenes import (
+    HostAt,
+    PostgresScene,
+    identity_of,
+    item_of,
+    new_uuid,
+    result_of,
+    submission,
+)
+
+_THREADS = 16
+_Result = TypeVar("_Result")
+
+
+def _at_once(place: FleetPlace, work: Callable[[PostgresFleet, int], _Result]) -> list[_Result]:
+    """Do the work in many threads, each with a connection of its own, all at one moment."""
+    barrier = threading.Barrier(_THREADS)
+
+    def one(number: int) -> _Result:
+        store = PostgresFleet(place)
+        try:
+            store.now()
+            barrier.wait(timeout=30)
+            return work(store, number)
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return list(threads.map(one, range(_THREADS)))
+
+
+@pytest.fixture
+def host(postgres: PostgresScene) -> HostAt:
+    opened = HostAt(postgres, "a")
+    opened.announce("shop", "gpu")
+    return opened
+
+
+def test_one_key_with_two_bodies_is_stored_once(postgres: PostgresScene, host: HostAt) -> None:
+    answers = _at_once(
+        postgres.place,
+        lambda store, number: (
+            store.submit(submission("one", request_hash=f"body-{number % 2}")).verdict
+        ),
+    )
+
+    counted = Counter(answers)
+    assert counted[SubmitVerdict.NEW] == 1
+    assert counted[SubmitVerdict.KNOWN] == _THREADS // 2 - 1
+    assert counted[SubmitVerdict.CONFLICT] == _THREADS // 2
+    (item,) = postgres.as_owner().list_items(ItemFilter())
+    assert item.dispatch == 1
+
+
+def test_one_key_for_a_workspace_and_a_label_is_stored_once(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    answers = _at_once(
+        postgres.place,
+        lambda store, number: (
+            store.submit(
+                submission("one", label="gpu") if number % 2 else submission("one")
+            ).verdict
+        ),
+    )
+
+    assert Counter(answers)[SubmitVerdict.NEW] == 1
+    assert Counter(answers)[SubmitVerdict.CONFLICT] == _THREADS // 2
+
+
+def test_one_of_many_sessions_opens_a_new_name(postgres: PostgresScene, host: HostAt) -> None:
+    answers = _at_once(
+        postgres.place,
+        lambda store, _: store.open(host.session_of(host="new", session=new_uuid())),
+    )
+
+    assert Counter(answers) == {OpenVerdict.OPEN: 1, OpenVerdict.HELD: _THREADS - 1}
+
+
+def test_each_of_many_takes_has_an_epoch_of_its_own(postgres: PostgresScene, host: HostAt) -> None:
+    postgres.as_owner().submit(submission("one"))
+    place = postgres.place_of("role-a", FleetRole.HOST)
+
+    taken = _at_once(
+        place,
+        lambda store, _: store.take(host.session, "one", identity_of("shop")).lease,
+    )
+
+    epochs = sorted(lease.epoch for lease in taken if lease is not None)
+    assert epochs == list(range(1, _THREADS + 1))
+    delivered = [host.store.deliver(lease, result_of(lease)) for lease in taken if lease]
+    assert Counter(delivered) == {True: 1, False: _THREADS - 1}
+    found = postgres.as_owner().find_item("one")
+    assert found is not None
+    assert len(found.refused) == _THREADS - 1
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_cancel_that_races_a_take_ends_in_one_of_both(
+    postgres: PostgresScene, host: HostAt, attempt: int
+) -> None:
+    postgres.as_owner().submit(submission("one"))
+    place = postgres.place_of("role-a", FleetRole.HOST)
+
+    def work(store: PostgresFleet, number: int) -> object:
+        if number % 2:
+            return store.cancel("one", "")
+        return store.take(host.session, "one", identity_of("shop")).verdict
+
+    answers = Counter(_at_once(place, work))
+
+    item = item_of(postgres.as_owner(), "one")
+    if item.state is ItemState.ENDED:
+        assert answers[CancelVerdict.CANCELLED] == 1
+        assert answers[TakeVerdict.TAKEN] == 0
+    else:
+        assert answers[TakeVerdict.TAKEN] == answers[CancelVerdict.REQUESTED] == _THREADS // 2
+        beat = host.store.beat("a", host.session)
+        assert beat is not None
+        assert tuple(beat.cancel_requested) == ("one",)
+
+
+def test_a_submission_is_not_lost_to_a_pause_beside_it(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    def work(store: PostgresFleet, number: int) -> object:
+        if number % 4 == 0:
+            return store.pause("shop", paused=True)
+        return store.submit(submission(f"item-{number}")).verdict
+
+    _at_once(postgres.place, work)
+
+    assert postgres.claim_next("a") is None
+    assert postgres.as_owner().pause("shop", paused=False)
+    claimed = set()
+    while (item_id := postgres.claim_next("a")) is not None:
+        claimed.add(item_id)
+        postgres.end_dispatch(item_id, DispatchStatus.SUCCESS)
+    assert claimed == {f"item-{number}" for number in range(_THREADS) if number % 4}
+
+
+def test_a_label_is_bound_once_by_many_hosts(postgres: PostgresScene) -> None:
+    hosts = [HostAt(postgres, f"h{number}", slots=1) for number in range(_THREADS)]
+    for host in hosts:
+        host.announce(f"w-{host.name}", "gpu")
+    for number in range(4):
+        postgres.as_owner().submit(submission(f"item-{number}", label="gpu"))
+    barrier = threading.Barrier(_THREADS)
+
+    def bind(host: HostAt) -> list[str]:
+        barrier.wait(timeout=30)
+        return list(host.store.bind(host.name, host.session))
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        bound = [item_id for found in threads.map(bind, hosts) for item_id in found]
+
+    assert sorted(bound) == [f"item-{number}" for number in range(4)]

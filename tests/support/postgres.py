@@ -1,0 +1,192 @@
+"""A private PostgreSQL server for the tests of the fleet, and a database in it for a module.
+
+The server is Debian's; `make` installs it. As root it runs as the user `postgres`, which cannot
+enter pytest's folders, so its folder lies beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql as statements
+
+from millracer.domain.fleet.setup import FleetPlace, FleetRole
+from millracer.fleet.engine_schema import SUBMIT_GROUP, WORKER_GROUP
+from millracer.fleet.provision import prepare_database
+from millracer.fleet.urls import tuned_url, with_user
+
+_SECONDS = 60
+_OWNER = "millracer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresServer:
+    """A running server; `url` has no password, `passfile` has it for every role and database."""
+
+    folder: Path
+    programs: Path
+    port: int
+    passfile: Path
+    password: str
+
+    @property
+    def url(self) -> str:
+        """The URL of the database `postgres`."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """Return the URL of a database, for the owner."""
+        return f"postgresql://{_OWNER}@127.0.0.1:{self.port}/{database}"
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server: fast, or immediate as a crash would."""
+        self._control("-m", mode, "stop")
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = (
+            f"-p {self.port} -h 127.0.0.1 -c unix_socket_directories='' -c max_connections=200 "
+            "-c fsync=off"
+        )
+        self._control("-t", str(_SECONDS), "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Stop or continue every process of the server with a signal: it answers nothing."""
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        number = signal.SIGSTOP if frozen else signal.SIGCONT
+        for each in (*_children(pid), pid):
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
+
+    def _control(self, *arguments: str) -> None:
+        _run_as_postgres(
+            (str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments)
+        )
+
+
+@contextmanager
+def private_server() -> Iterator[PostgresServer]:
+    """Start a server with data of its own; end it and remove them after the block."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parts[-2]))
+    if not found:
+        pytest.fail(
+            "PostgreSQL is not installed; `make test` installs it, or: apt-get install postgresql"
+        )
+    folder = Path(tempfile.mkdtemp(prefix="millracer-pg."))
+    with ExitStack() as held:
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
+        password = secrets.token_hex(16)
+        passfile = folder / "pass"
+        passfile.touch(mode=0o600)
+        passfile.write_text(f"127.0.0.1:*:*:*:{password}\n")
+        initial = folder / "initial"
+        initial.mkdir(mode=0o700)
+        (initial / "password").write_text(password)
+        if os.geteuid() == 0:
+            folder.chmod(0o711)
+            user = pwd.getpwnam("postgres")
+            for path in (initial, initial / "password"):
+                os.chown(path, user.pw_uid, user.pw_gid)
+            (folder / "data").mkdir(mode=0o700)
+            os.chown(folder / "data", user.pw_uid, user.pw_gid)
+            (folder / "log").touch()
+            os.chown(folder / "log", user.pw_uid, user.pw_gid)
+        server = PostgresServer(
+            folder=folder,
+            programs=found[-1],
+            port=_free_port(),
+            passfile=passfile,
+            password=password,
+        )
+        _run_as_postgres(
+            (
+                *(str(server.programs / "initdb"), "-D", str(folder / "data"), "-U", _OWNER),
+                *("--auth=scram-sha-256", f"--pwfile={initial / 'password'}"),
+                *("--no-sync", "-E", "UTF8", "--locale=C.UTF-8"),
+            )
+        )
+        held.callback(_end, server)
+        server.start()
+        yield server
+
+
+@contextmanager
+def connected(place: FleetPlace) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Yield a connection of the test's own, which commits each statement."""
+    with psycopg.connect(tuned_url(place), autocommit=True) as connection:
+        yield connection
+
+
+def new_fleet_database(server: PostgresServer, name: str) -> FleetPlace:
+    """Make a database with the schema of the fleet."""
+    admin = FleetPlace(url=server.url, passfile=str(server.passfile))
+    with connected(admin) as connection:
+        connection.execute(statements.SQL("create database {}").format(statements.Identifier(name)))
+    place = FleetPlace(url=server.url_of(name), passfile=str(server.passfile))
+    prepare_database(place)
+    return place
+
+
+def login_role(place: FleetPlace, server: PostgresServer, name: str, kind: FleetRole) -> FleetPlace:
+    """Make a login role with the password of the server's owner; return its place."""
+    group = WORKER_GROUP if kind is FleetRole.HOST else SUBMIT_GROUP
+    with connected(place) as connection, suppress(psycopg.errors.DuplicateObject):
+        connection.execute(
+            statements.SQL("create role {} login password {} in role {}").format(
+                statements.Identifier(name),
+                statements.Literal(server.password),
+                statements.Identifier(group),
+            )
+        )
+    return FleetPlace(url=with_user(place.url, name), passfile=place.passfile)
+
+
+def _run_as_postgres(argv: tuple[str, ...]) -> None:
+    drop = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--")
+    words = (*drop, *argv) if os.geteuid() == 0 else argv
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MILLRACER_")
+    }
+    ran = subprocess.run(
+        words,
+        cwd="/",
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=2 * _SECONDS,
+        check=False,
+    )
+    if ran.returncode:
+        pytest.fail(f"{argv[0]} failed: {ran.stderr.decode(errors='replace')}")
+
+
+def _end(server: PostgresServer) -> None:
+    with suppress(BaseException):
+        server.freeze(frozen=False)
+    with suppress(BaseException):
+        server.stop("immediate")
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in listed.split()]
+
+
+def _free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
