@@ -22,8 +22,9 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, *, entries: Mapping[str, Entry], **attributes: Any) -> None:
         super().__init__(**attributes)
-        self._entries = entries
-        self.commands = cast("MutableMapping[str, Any]", _Commands(entries))
+        # Typer prints the repr of a name, and the name of an operation is a member of an enum.
+        self._entries = {str(name): entry for name, entry in entries.items()}
+        self.commands = cast("MutableMapping[str, Any]", _Commands(self._entries))
 
     def format_commands(self, *arguments: Any) -> None:
         """List the commands without loading them."""

@@ -24,7 +24,7 @@ _OF_CODE: Mapping[str, HTTPStatus] = {
     "daemon_in_use": HTTPStatus.CONFLICT,
     "workspace_unusable": HTTPStatus.CONFLICT,
     "workspace_uninitialised": HTTPStatus.CONFLICT,
-    "changes_unknown": HTTPStatus.CONFLICT,
+    "changes_unknown": HTTPStatus.NOT_FOUND,
     **dict.fromkeys(
         ("not_completed", "not_certifiable", "files_changed", "not_a_git_workspace"),
         HTTPStatus.CONFLICT,
