@@ -24,7 +24,7 @@ _OF_CODE: Mapping[str, HTTPStatus] = {
     "daemon_in_use": HTTPStatus.CONFLICT,
     "workspace_unusable": HTTPStatus.CONFLICT,
     "workspace_uninitialised": HTTPStatus.CONFLICT,
-    "changes_unknown": HTTPStatus.CONFLICT,
+    "changes_unknown": HTTPStatus.NOT_FOUND,
     "millrace_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
     "pi_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
 }
