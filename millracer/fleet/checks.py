@@ -155,7 +155,7 @@ def _tls(place: FleetPlace, connection: Connection) -> Finding:
     mode = dict(parse_qsl(parts.query)).get("sslmode", "prefer")
     fix = "add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to the url in the fleet's file"
     if not connection.pgconn.ssl_in_use:
-        return _failed("the connection is not encrypted: anybody on the way reads it", fix)
+        return _failed("the connection is not encrypted: the network can read it", fix)
     if mode != "verify-full":
         return Finding(
             level=CheckLevel.WARNING,

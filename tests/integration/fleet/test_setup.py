@@ -234,14 +234,14 @@ def test_without_postgresql_the_packages_are_named(
     monkeypatch.setenv("PATH", "/nowhere")
 
     with pytest.raises(FleetSetupFailed) as caught:
-        local_server._programs(None)
+        local_server.find_programs(None)
 
     assert "apt-get install postgresql" in (caught.value.suggested_action or "")
 
 
 def test_data_of_another_version_are_not_opened(tmp_path: Path) -> None:
     with pytest.raises(FleetSetupFailed, match="PostgreSQL 9, "):
-        local_server._programs(9)
+        local_server.find_programs(9)
 
 
 def test_a_port_in_use_is_reported(fleet: FleetCommand, postgres_server: PostgresServer) -> None:
