@@ -207,7 +207,9 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         and i.wish = 'cancel' and i.ended_at is null)
 $$;
 
--- Dispatch open items again whose dispatch the engine has ended.
+-- Dispatch open items again whose dispatch has ended without a result: the engine has ended it, or
+-- its claim was lost on the way. A claim is lost if no thread of the host performs it after a while;
+-- what the host's last session left is the engine's to recover first.
 create function fleet.reconcile(p_host text, p_session uuid, p_running text[]) returns text[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -217,13 +219,24 @@ begin
   if fleet.host_of(p_session) is distinct from p_host then
     return again;
   end if;
-  for r in select i.item from fleet.items i join fleet.workspaces w on w.workspace = i.workspace
+  for r in select i.item, s.workflow_uuid, s.status from fleet.items i
+      join fleet.workspaces w on w.workspace = i.workspace
+      join fleet.hosts h on h.host = w.host
       left join dbos.workflow_status s
         on s.workflow_uuid = fleet.dispatch_id(i.item, i.dispatch)
       where w.host = p_host and i.ended_at is null and i.item <> all (p_running)
         and i.dispatched_at < clock_timestamp() - interval '3 s'
-        and (s.status is null or s.status in ('SUCCESS', 'ERROR', 'CANCELLED'))
+        and (s.status is null or s.status in ('SUCCESS', 'ERROR', 'CANCELLED')
+          or (s.status = 'PENDING' and s.executor_id = p_host
+            and greatest(s.started_at_epoch_ms, s.updated_at, fleet.epoch_ms(h.started_at))
+              < fleet.epoch_ms(clock_timestamp() - interval '30 s')))
       order by i.submitted_at for update of i loop
+    if r.status = 'PENDING' then
+      update dbos.workflow_status
+        set status = 'CANCELLED', queue_name = null, queue_partition_key = null,
+          completed_at = fleet.epoch_ms(clock_timestamp())
+        where workflow_uuid = r.workflow_uuid and status = 'PENDING';
+    end if;
     perform fleet.dispatch(r.item);
     again := again || r.item;
   end loop;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -19,6 +19,7 @@ from millracer.domain.run.options import PROGRAM_OPTIONS, RunOptions
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import UsageError
 from millracer.operations.context import OperationContext, PreparedTask, Tools
+from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.ops.gateway import CommandDefaults, OpsGateway
 from millracer.operations.options import OptionLayers, values_of
 from millracer.operations.registry import perform
@@ -27,11 +28,14 @@ from millracer.ports import Agent, Backend, EventLogs
 from millracer.programs.discovery import resolve_programs
 from millracer.schemas.base import redacted
 from millracer.wiring import SystemClock, new_identity, open_event_logs, open_gateway, open_store
+from millracer.wiring.fleet_access import fleet_opener
 from millracer.wiring.tool_factory import PortFactory, ProgramFactory, existing
 from millracer.wiring.workspace import find_place
 
 if TYPE_CHECKING:
     from millracer.api.run_events import RunEvents
+    from millracer.domain.fleet.items import FleetItem
+    from millracer.ports.fleet_store import FleetStore
 
 _BY_DEFAULT: Final = RunOptions()
 _PROGRAM_NAMES: Final = tuple(option.name for option in PROGRAM_OPTIONS)
@@ -40,14 +44,16 @@ _PROGRAM_NAMES: Final = tuple(option.name for option in PROGRAM_OPTIONS)
 class ClientBase:
     """The constructor and the end of a client; see `Client`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all are optional
         self,
         workspace: str | os.PathLike[str] | None = None,
         *,
         session_id: str | None = None,
+        fleet: str | os.PathLike[str] | None = None,
         options: RunOptions = _BY_DEFAULT,
         backends: Callable[[str, RunOptions], Backend] | None = None,
         agents: Callable[[str, RunOptions], Agent] | None = None,
+        fleets: Callable[[], AbstractContextManager[FleetStore]] | None = None,
         **keywords: Any,
     ) -> None:
         """Check the arguments; nothing is started yet.
@@ -58,9 +64,12 @@ class ClientBase:
             session_id: the session whose selection is used and which records the requests. None:
                 no request is recorded, and `select_workspace` selects for the command line's
                 default session.
+            fleet: the name or file of the fleet, as for `--fleet`. None: the variable
+                MILLRACER_FLEET, else the default file.
             options: the options of all calls.
             backends: returns the Millrace of a workspace, for tests. None: the real program.
             agents: returns a new agent for a run, for tests. None: the real pi.
+            fleets: opens the store of the fleet, for tests. None: the real database.
             keywords: options of all calls by name, including the programs; they take precedence
                 over `options`. None: the default.
 
@@ -77,6 +86,7 @@ class ClientBase:
         self._programs = ProgramFactory(found=resolve_programs(programs))
         self._backends = backends
         self._agents = agents
+        self._open_fleet = fleets or fleet_opener(None if fleet is None else os.fspath(fleet))
         self._lock = threading.Lock()
         self._is_closed = False
         self._iterated: list[RunEvents] = []
@@ -125,6 +135,7 @@ class ClientBase:
         options: OptionLayers,
         cancellation: Cancellation | None,
         listeners: RunListeners = NO_LISTENERS,
+        on_change: Callable[[FleetItem], None] | None = None,
     ) -> Iterator[OperationContext]:
         """Yield the context of one call with these options."""
         self._require_open()
@@ -140,6 +151,9 @@ class ClientBase:
                 find_workspace=lambda: find_place(self._workspace, self._session_id, memory),
                 new_identity=new_identity,
                 session_id=self._session_id or LOCAL_SESSION,
+                fleet=FleetAccess(open=self._open_fleet)
+                if on_change is None
+                else FleetAccess(open=self._open_fleet, on_change=on_change),
             )
 
     @contextmanager
@@ -151,7 +165,8 @@ class ClientBase:
             workspace=None if self._workspace is None else str(self._workspace),
             session_id=self._session_id or LOCAL_SESSION,
         )
-        with open_gateway(self._tools(NO_LISTENERS), defaults, remembers=False) as gateway:
+        tools, fleet = self._tools(NO_LISTENERS), FleetAccess(open=self._open_fleet)
+        with open_gateway(tools, defaults, remembers=False, fleet=fleet) as gateway:
             yield gateway
 
     def _start_iteration(self, events: RunEvents) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from millracer.api.fleet_methods import FleetMethods
 from millracer.api.item_methods import ItemMethods
 from millracer.api.session_methods import SessionMethods
 from millracer.api.task_methods import TaskMethods
 from millracer.api.workspace_methods import WorkspaceMethods
 
 
-class Client(TaskMethods, ItemMethods, WorkspaceMethods, SessionMethods):
-    """The operations on one workspace, each a method with the name of its command or ops action.
+class Client(TaskMethods, ItemMethods, WorkspaceMethods, SessionMethods, FleetMethods):
+    """The operations on one workspace and on a fleet, each a method.
+
+    A method has the name of its command or ops action.
 
     A method returns the document that its command prints with `--json` or `--output json`, as a
     frozen pydantic model; `watch` and `run_events` return the events of a run, with its document as

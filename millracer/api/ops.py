@@ -55,7 +55,6 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
         TypeError: the request is of another type, or holds a value that JSON cannot represent.
         Exception: `on_progress` raised, or Millracer has a bug; everything started here has ended.
     """
-    raw = _as_json(request)
     defaults = CommandDefaults(
         options=OptionLayers(given=values_of(checked_options(options))),
         workspace=None if workspace is None else os.fspath(workspace),
@@ -65,14 +64,35 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
     with (
         listening(on_progress) as listeners,
         closing(ProgramFactory(found=found, listeners=listeners)) as programs,
-        open_gateway(programs, defaults) as gateway,
     ):
+        return answer_request(request, programs, defaults, cancellation or Cancellation())
+
+
+def answer_request(
+    request: OpsRequest | Mapping[str, object] | bytes,
+    programs: ProgramFactory,
+    defaults: CommandDefaults,
+    cancellation: Cancellation,
+) -> OpsResult:
+    """Answer one ops request with programs that the caller closes, and return its result.
+
+    Args:
+        request: as for `handle_request`.
+        programs: pi and Millrace, with the listeners of the run.
+        defaults: what the request does not set.
+        cancellation: stops the run.
+
+    Raises:
+        TypeError: the request is of another type, or holds a value that JSON cannot represent.
+    """
+    raw = _as_json(request)
+    with open_gateway(programs, defaults) as gateway:
         try:
             read = read_ops_request(raw)
         except InvalidOpsRequest as error:
             answer = gateway.refuse_unreadable(error)
         else:
-            answer = gateway.handle(read, cancellation or Cancellation())
+            answer = gateway.handle(read, cancellation)
     return redacted(answer.result)
 
 

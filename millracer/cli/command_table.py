@@ -39,6 +39,11 @@ _FLEET_EXIT_CODES = (
     "Exit codes: 0 done, 2 invalid use or request, 8 the database cannot be reached or used, or "
     "a library is missing, 130 or 143 cancelled."
 )
+_FLEET_WORKER_EXIT_CODES = (
+    "Exit codes: 0 stopped, or nothing is left to do, 2 the host's name or a workspace belongs to "
+    "another worker, or invalid use, 8 another worker took the host's name over, a library is "
+    "missing, or a workspace cannot be used."
+)
 _FLEET_DOCTOR_EXIT_CODES = (
     "Exit codes: 0 no check failed, 2 invalid use, 8 a check failed, or a library is missing, "
     "130 or 143 cancelled."
@@ -49,7 +54,14 @@ _EXAMPLES = {
         'millracer run "Fix the failing tests"',
         'millracer run -w path/to/workspace --request-id ticket-12 -o json "Fix the header"',
         "millracer run --route millrace --intake task < task.md",
-    )
+    ),
+    OperationName.FLEET_SUBMIT: (
+        'millracer fleet submit shop "Fix the failing tests"',
+        'millracer fleet submit shop --key ticket-12 --wait "Fix the header"',
+        "millracer fleet submit --label python < task.md",
+    ),
+    OperationName.FLEET_LIST: ("millracer fleet ps", "millracer fleet ps --all --watch"),
+    OperationName.FLEET_PRUNE: ("millracer fleet prune --older-than 30d",),
 }
 #: Documents that a command prints only with a certain option.
 _PARTICULAR = {
@@ -74,6 +86,7 @@ class Entry:
         documents: the JSON documents it can print; the first one that is requested counts. A
             command of a group without its own has those of the group.
         commands: the entries of a group.
+        default: the command of a group that is called without one; empty: the help.
     """
 
     target: str = ""
@@ -82,6 +95,7 @@ class Entry:
     examples: tuple[str, ...] = ()
     documents: tuple[Document, ...] = ()
     commands: Mapping[str, Entry] = field(default_factory=dict)
+    default: str = ""
 
 
 _COMMANDS = "millracer.cli.commands"
@@ -100,6 +114,28 @@ def _command_of(name: OperationName) -> Entry:
     )
 
 
+def _commands_in(*group: str) -> dict[str, Entry]:
+    """Return the operations' commands in a group."""
+    return {
+        each.words[-1]: _command_of(name)
+        for name, each in OPERATIONS.items()
+        if each.words[:-1] == group and each.words
+    }
+
+
+_SCHEDULE_COMMANDS = {
+    "list": ("list_schedules", "List the schedules of the fleet."),
+    "add": ("add", "Submit a task at times; a schedule of the same name is replaced."),
+    "pause": ("pause", "Submit the task of a schedule no more until it is resumed."),
+    "resume": ("resume", "End the pause of a schedule; missed times are not made up."),
+    "run": ("run", "Submit the task of a schedule now and print the work item's id."),
+    "remove": ("remove", "Remove a schedule; items that it submitted stay."),
+}
+
+_SCHEDULE_EXAMPLES = {
+    "add": ('millracer fleet schedule add nightly shop "0 2 * * 1-5" "Update the dependencies"',),
+}
+
 _OPERATOR = Entry(
     target=f"{_COMMANDS}.operator:operator",
     help="Start an interactive prompt that runs one task after another.",
@@ -108,7 +144,9 @@ _OPERATOR = Entry(
 COMMANDS: Mapping[str, Entry] = {
     "run": _command_of(OperationName.RUN),
     "operator": _OPERATOR,
-    **{name: _command_of(name) for name, each in OPERATIONS.items() if each.help},
+    **{
+        name: _command_of(name) for name, each in OPERATIONS.items() if each.help and not each.words
+    },
     "ops": Entry(
         target=f"{_COMMANDS}.ops.command:ops",
         help="Answer typed JSON requests from standard input.",
@@ -209,11 +247,38 @@ COMMANDS: Mapping[str, Entry] = {
                 help="Let this user's commands use the fleet of a file from `fleet grant`.",
                 epilog=_FLEET_EXIT_CODES,
             ),
+            "worker": Entry(
+                target=f"{_FLEET}.worker:worker",
+                help="Perform the fleet's items for the workspaces of this host.",
+                epilog=_FLEET_WORKER_EXIT_CODES,
+                examples=("millracer fleet worker --workspace shop=path/to/checkout",),
+            ),
             "doctor": Entry(
                 target=f"{_FLEET}.doctor:doctor",
                 help="Check whether the fleet works and is safe.",
                 epilog=_FLEET_DOCTOR_EXIT_CODES,
                 documents=(documents.FLEET_DOCTOR,),
+            ),
+            **_commands_in("fleet"),
+            "workspaces": Entry(
+                help="List the workspaces of the fleet, or forget one.",
+                documents=(documents.document_of(OperationName.FLEET_WORKSPACES),),
+                commands=_commands_in("fleet", "workspaces"),
+                default="list",
+            ),
+            "schedule": Entry(
+                help="Submit tasks at times.",
+                documents=(documents.document_of(OperationName.FLEET_SCHEDULES),),
+                commands={
+                    name: Entry(
+                        target=f"{_FLEET}.schedule:{function}",
+                        help=text,
+                        epilog=_FLEET_EXIT_CODES,
+                        examples=_SCHEDULE_EXAMPLES.get(name, ()),
+                    )
+                    for name, (function, text) in _SCHEDULE_COMMANDS.items()
+                },
+                default="list",
             ),
         },
     ),
@@ -250,8 +315,12 @@ def named_in(arguments: Sequence[str]) -> tuple[str | None, Document | None]:
     words = words[: words.index("--")] if "--" in words else words
     named = [word for word in words if not word.startswith("-")]
     name = named[0] if named else None
-    group = COMMANDS.get(name or "", _UNKNOWN)
-    entry = group.commands.get(named[1], group) if named[1:] else group
-    found = entry.documents or group.documents
+    entry = COMMANDS.get(name or "", _UNKNOWN)
+    found = entry.documents
+    for word in named[1:]:
+        if word not in entry.commands:
+            break
+        entry = entry.commands[word]
+        found = entry.documents or found
     requested = (each for each in found if each.is_requested_by(words))
     return name, next(requested, None)

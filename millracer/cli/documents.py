@@ -35,6 +35,7 @@ class Document:
         lines: whether it is printed on one line.
         only_with: an option without which the command prints another document; None without one.
         frames: whether it is the last frame of an event stream.
+        operation: the operation whose failure it reports; empty: that of the command's first word.
     """
 
     failure: str
@@ -43,6 +44,7 @@ class Document:
     lines: bool = False
     only_with: str | None = None
     frames: bool = False
+    operation: str = ""
 
     def is_requested_by(self, words: Sequence[str]) -> bool:
         """Whether a command line, valid or not, requests the document."""
@@ -67,7 +69,8 @@ class Document:
 
             return lambda error, command: render_failure(describe(error, command), SystemClock())
         render_document = render_line if self.lines else render
-        return lambda error, command: render_document(describe(error, command))
+        named = self.operation
+        return lambda error, command: render_document(describe(error, named or command))
 
 
 def _environment_streams() -> bool:
@@ -120,4 +123,4 @@ def stream_of(name: OperationName) -> Document:
 
 def document_of(name: OperationName) -> Document:
     """Return the document that an operation's command prints."""
-    return _document(OPERATIONS[name].failure)
+    return replace(_document(OPERATIONS[name].failure), operation=name)

@@ -18,12 +18,27 @@ from millracer.domain.operations import load
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands are loaded when they are used."""
+    """A group whose commands are loaded when they are used.
 
-    def __init__(self, *, entries: Mapping[str, Entry], **attributes: Any) -> None:
+    Args:
+        entries: its commands.
+        default: the command of a command line that names none; empty: the help is shown.
+    """
+
+    def __init__(
+        self, *, entries: Mapping[str, Entry], default: str = "", **attributes: Any
+    ) -> None:
         super().__init__(**attributes)
         self._entries = entries
+        self._default = default
         self.commands = cast("MutableMapping[str, Any]", _Commands(entries))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Add the default command to a command line without a command."""
+        is_help = any(word in ctx.help_option_names for word in args)
+        if self._default and not is_help and (not args or args[0].startswith("-")):
+            args = [self._default, *args]
+        return super().parse_args(ctx, args)
 
     def format_commands(self, *arguments: Any) -> None:
         """List the commands without loading them."""
@@ -73,7 +88,8 @@ def _load(name: str, entry: Entry) -> TyperCommand | TyperGroup:
             name=name,
             help=entry.help,
             entries=entry.commands,
-            no_args_is_help=True,
+            default=entry.default,
+            no_args_is_help=not entry.default,
             rich_markup_mode=None,
         )
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)

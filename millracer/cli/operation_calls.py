@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
@@ -17,11 +17,16 @@ from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
+from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.registry import fail, perform
 from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.wiring import SystemClock, new_identity, open_store
+from millracer.wiring.fleet_access import fleet_opener
 from millracer.wiring.workspace import find_place
+
+if TYPE_CHECKING:
+    from millracer.domain.fleet.items import FleetItem
 
 _Answer = Answer[Any]
 
@@ -31,9 +36,19 @@ def _unchanged(answer: _Answer, _memory: SessionMemory) -> _Answer:
 
 
 def context_of(
-    common: CommonOptions, memory: SessionMemory, cancellation: Cancellation
+    common: CommonOptions,
+    memory: SessionMemory,
+    cancellation: Cancellation,
+    fleet: FleetAccess | None = None,
 ) -> OperationContext:
-    """Return the context of an operation that a command performs."""
+    """Return the context of an operation that a command performs.
+
+    Args:
+        common: the common options.
+        memory: the session's memory.
+        cancellation: ends the operation early.
+        fleet: the access to the fleet; None: that of the common options, without a listener.
+    """
     return OperationContext(
         tools=common.programs,
         memory=memory,
@@ -43,6 +58,7 @@ def context_of(
         find_workspace=lambda: find_place(common.workspace, common.session_id, memory),
         new_identity=new_identity,
         session_id=common.session_id or LOCAL_SESSION,
+        fleet=fleet or FleetAccess(open=fleet_opener(common.fleet)),
     )
 
 
@@ -89,6 +105,7 @@ def call(  # noqa: PLR0913 - the parts of a call
     *,
     as_json: bool,
     request_id: str | None = None,
+    on_change: Callable[[FleetItem], None] | None = None,
 ) -> int:
     """Perform an operation, print its one document, and return its exit code.
 
@@ -96,7 +113,10 @@ def call(  # noqa: PLR0913 - the parts of a call
     """
 
     def work(memory: SessionMemory, cancellation: Cancellation) -> _Answer:
-        context = context_of(common, memory, cancellation)
+        fleet = None
+        if on_change is not None:
+            fleet = FleetAccess(open=fleet_opener(common.fleet), on_change=on_change)
+        context = context_of(common, memory, cancellation, fleet)
         return perform(name, request(memory), context, request_id)
 
     def failed(error: MillracerError) -> _Answer:

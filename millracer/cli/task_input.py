@@ -29,13 +29,13 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     if options.resume is not None:
         task = _check_resume(options)
     elif options.request_json:
-        document = _read_request(options)
+        document = read_request(options)
         task = document.task
         if document.intake is not IntakePreference.AUTO:
             intake = document.intake
         named = named if document.workspace is None else Path(document.workspace)
     else:
-        task = _read_task(options)
+        task = read_task(options)
     place = find_place(named, options.common.session_id, memory)
     layers = options.common.options
     if intake is not None:
@@ -71,7 +71,12 @@ def _check_resume(options: TaskInput) -> str:
     return ""
 
 
-def _read_request(options: TaskInput) -> TaskRequest:
+def read_request(options: TaskInput) -> TaskRequest:
+    """Return the request on standard input.
+
+    Raises:
+        UsageError, InvalidRequest: it cannot be read, or the command line gives a task, too.
+    """
     if options.task:
         raise UsageError(
             "--request-json reads the task from standard input",
@@ -80,7 +85,12 @@ def _read_request(options: TaskInput) -> TaskRequest:
     return parse_run_request(StandardInput().read())
 
 
-def _read_task(options: TaskInput) -> str:
+def read_task(options: TaskInput) -> str:
+    """Return the task of the command line, else that on standard input.
+
+    Raises:
+        UsageError, InvalidRequest: there is no task, or it cannot be read.
+    """
     if options.task:
         task = " ".join(options.task)
     elif sys.stdin.isatty():

@@ -40,10 +40,11 @@ class ControlOutcome(StrEnum):
     @property
     def is_success(self) -> bool:
         """Whether the requested effect was observed."""
-        return _EXIT_CODES.get(self) is ExitCode.COMPLETED
+        return CONTROL_EXIT_CODES.get(self) is ExitCode.COMPLETED
 
 
-_EXIT_CODES: Mapping[ControlOutcome, ExitCode] = {
+#: The exit codes of the outcomes of control commands; a failure has that of its error.
+CONTROL_EXIT_CODES: Mapping[ControlOutcome, ExitCode] = {
     ControlOutcome.DONE: ExitCode.COMPLETED,
     ControlOutcome.ALREADY: ExitCode.COMPLETED,
     ControlOutcome.TOO_LATE: ExitCode.INCOMPLETE,
@@ -82,4 +83,4 @@ class ControlReport:
             return exit_code_of_cancel(self.cancel_reason)
         if self.errors:
             return exit_code_of_error(self.errors[0].code)
-        return _EXIT_CODES[self.outcome]
+        return CONTROL_EXIT_CODES[self.outcome]

@@ -14,7 +14,10 @@ _USAGE_CODES = frozenset(
         "mode_conflict",
         "stage_model_conflict",
         "daemon_in_use",
+        "secret_in_task",
         "fleet_not_configured",
+        "fleet_host_held",
+        "fleet_workspace_held",
     }
 )
 

@@ -11,6 +11,7 @@ from millracer.domain.requests import RoutePreference, RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
+from millracer.operations.fleet_access import NO_FLEET, FleetAccess
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Agent, Backend, Clock, Directories, EventLogs, Repository
@@ -19,6 +20,7 @@ from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 if TYPE_CHECKING:  # an operation does not need the modules of others
     from contextlib import AbstractContextManager
 
+    from millracer.ports.fleet_store import FleetStore
     from millracer.run.orchestrator import Orchestrator
     from millracer.schemas.doctor import DoctorResult
     from millracer.schemas.ops.request import ReadRequest
@@ -152,6 +154,7 @@ class OperationContext:
             not a directory.
         new_identity: returns a fresh text to identify work without a name.
         session_id: the caller's session.
+        fleet: the caller's fleet.
     """
 
     tools: Tools
@@ -162,6 +165,17 @@ class OperationContext:
     find_workspace: Callable[[], SelectedWorkspace]
     new_identity: Callable[[], str]
     session_id: str
+    fleet: FleetAccess = NO_FLEET
+
+    def open_fleet(self) -> AbstractContextManager[FleetStore]:
+        """Return a context manager that opens the store of the caller's fleet.
+
+        Raises:
+            MillracerError: no fleet is configured, or its libraries are missing.
+            Cancelled: the caller requested a stop.
+        """
+        self.cancellation.raise_if_cancelled()
+        return self.fleet.open()
 
     def open_millrace(self, root_path: str) -> Backend:
         """Return the backend of a workspace, with the options that apply there.

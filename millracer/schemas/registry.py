@@ -15,7 +15,15 @@ from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
+from millracer.schemas.fleet.control import FleetControlResult
+from millracer.schemas.fleet.hosts import FleetHostsResult
+from millracer.schemas.fleet.item import FleetItemResult
+from millracer.schemas.fleet.items import FleetListResult
+from millracer.schemas.fleet.schedules import FleetSchedulesResult
 from millracer.schemas.fleet.setup import FleetDoctorResult, FleetSetupResult
+from millracer.schemas.fleet.submit import FleetSubmitResult
+from millracer.schemas.fleet.wait import FleetWaitResult
+from millracer.schemas.fleet.workspaces import FleetWorkspacesResult
 from millracer.schemas.items.history import HistoryResult
 from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
 from millracer.schemas.items.listing import ListResult
@@ -64,6 +72,14 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.MODELS_RESULT: ModelsResult,
     SchemaName.DOCTOR_RESULT: DoctorResult,
     SchemaName.SERVE_RESULT: ServeResult,
+    SchemaName.FLEET_SUBMIT_RESULT: FleetSubmitResult,
+    SchemaName.FLEET_LIST_RESULT: FleetListResult,
+    SchemaName.FLEET_ITEM_RESULT: FleetItemResult,
+    SchemaName.FLEET_WAIT_RESULT: FleetWaitResult,
+    SchemaName.FLEET_CONTROL_RESULT: FleetControlResult,
+    SchemaName.FLEET_HOSTS_RESULT: FleetHostsResult,
+    SchemaName.FLEET_WORKSPACES_RESULT: FleetWorkspacesResult,
+    SchemaName.FLEET_SCHEDULES_RESULT: FleetSchedulesResult,
     SchemaName.FLEET_SETUP_RESULT: FleetSetupResult,
     SchemaName.FLEET_DOCTOR_RESULT: FleetDoctorResult,
 }

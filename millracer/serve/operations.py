@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from millracer.cancellation import Cancellation
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.operations.context import OperationContext, Tools
+from millracer.operations.fleet_access import NO_FLEET, FleetAccess
 from millracer.operations.options import OptionLayers
 from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Backend, EventLogs
@@ -22,11 +24,15 @@ class ServerOperations:
         tools: pi and Millrace; they keep statuses.
         options: the options of the command line and of files.
         cancellation: cancelled when the server stops; ends each call that waits.
+        fleet: the access to the server's fleet.
+        has_fleet: whether a fleet is configured.
     """
 
     tools: Tools
     options: OptionLayers
     cancellation: Cancellation
+    fleet: FleetAccess = NO_FLEET
+    has_fleet: bool = False
 
     def context(
         self,
@@ -45,6 +51,21 @@ class ServerOperations:
             find_workspace=lambda: workspace.place,
             new_identity=new_identity,
             session_id=LOCAL_SESSION,
+            fleet=self.fleet,
+        )
+
+    def fleet_context(self) -> OperationContext:
+        """Return the context of one operation on the fleet, which has no workspace here."""
+        return OperationContext(
+            tools=self.tools,
+            memory=SessionMemory(None),
+            options=self.options,
+            clock=SystemClock(),
+            cancellation=self.cancellation,
+            find_workspace=_no_workspace,
+            new_identity=new_identity,
+            session_id=LOCAL_SESSION,
+            fleet=self.fleet,
         )
 
     def open_millrace(self, workspace: ServedWorkspace) -> Backend:
@@ -58,3 +79,7 @@ class ServerOperations:
     def event_logs(self, workspace: ServedWorkspace) -> EventLogs:
         """Return the event logs of a workspace."""
         return open_event_logs(workspace.path)
+
+
+def _no_workspace() -> NoReturn:
+    raise ValueError("an operation on the fleet has no workspace here")

@@ -115,7 +115,33 @@ def _controls(path: str, name: OperationName, body: str = "EmptyBody") -> ApiRou
     )
 
 
+def _on_fleet(  # noqa: PLR0913 - the parts of a row
+    method: str,
+    path: str,
+    name: OperationName,
+    summary: str,
+    *,
+    query: str = _EMPTY_QUERY,
+    body: str = "",
+) -> ApiRoute:
+    return ApiRoute(
+        method=method,
+        path=f"/fleet{path}",
+        summary=summary,
+        handler=f"{_HERE}.fleet:perform_on_fleet",
+        operation=name,
+        query=query,
+        body=body,
+        answer=OPERATIONS[name].result,
+        more_statuses=(202,) if body else (),
+        errors=_FLEET_ERRORS,
+        writes=bool(body),
+    )
+
+
 _N = OperationName
+_FLEET = "millracer.schemas.serve.fleet"
+_FLEET_ERRORS: Final = (403, 404, 409, 422, 503)
 _UNUSABLE = (404, 409, 422, 503, 504)
 
 ROUTES: Final[tuple[ApiRoute, ...]] = (
@@ -273,6 +299,59 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         streams=("text/plain", "text/event-stream"),
         errors=(404, 422, 429),
         headers=_LAST_EVENT,
+    ),
+    ApiRoute(
+        method="GET",
+        path="/fleet",
+        summary="Show the fleet at a glance.",
+        handler=f"{_HERE}.fleet:show_overview",
+        answer=f"{_FLEET}:FleetOverview",
+        errors=_FLEET_ERRORS,
+    ),
+    _on_fleet(
+        "GET",
+        "/items",
+        _N.FLEET_LIST,
+        "List the items of the fleet.",
+        query=f"{_FLEET}:FleetItemsQuery",
+    ),
+    _on_fleet("GET", "/items/{id}", _N.FLEET_SHOW, "Show everything about one item of the fleet."),
+    _on_fleet(
+        "POST",
+        "/items/{id}/cancel",
+        _N.FLEET_CANCEL,
+        "Cancel one item of the fleet.",
+        body=f"{_FLEET}:FleetCancelBody",
+    ),
+    _on_fleet(
+        "POST",
+        "/items/{id}/retry",
+        _N.FLEET_RETRY,
+        "Dispatch one item of the fleet again that was set aside.",
+        body=f"{_REQUESTS}:EmptyBody",
+    ),
+    _on_fleet("GET", "/hosts", _N.FLEET_HOSTS, "List the hosts of the fleet."),
+    _on_fleet(
+        "POST",
+        "/hosts/{host}/drain",
+        _N.FLEET_DRAIN,
+        "Let a host of the fleet start nothing new.",
+        body=f"{_FLEET}:FleetDrainBody",
+    ),
+    _on_fleet("GET", "/workspaces", _N.FLEET_WORKSPACES, "List the workspaces of the fleet."),
+    _on_fleet(
+        "POST",
+        "/workspaces/{workspace_id}/pause",
+        _N.FLEET_PAUSE,
+        "Start no item in a workspace of the fleet.",
+        body=f"{_FLEET}:FleetPauseBody",
+    ),
+    _on_fleet(
+        "POST",
+        "/workspaces/{workspace_id}/resume",
+        _N.FLEET_RESUME,
+        "End the pause of a workspace of the fleet.",
+        body=f"{_REQUESTS}:EmptyBody",
     ),
     ApiRoute(
         method="POST",

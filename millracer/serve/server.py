@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from millracer.cancellation import Cancellation
 from millracer.errors import MillracerError, UsageError
 from millracer.operations.context import Tools
+from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.options import OptionLayers
 from millracer.schemas.serve.result import TOKEN_FRAGMENT, ServeResult
 from millracer.serve.app import ReportBug, make_app
@@ -37,6 +38,7 @@ from millracer.serve.settings import ServeSettings
 from millracer.serve.streams import sleep_until
 from millracer.serve.workspaces import Workspaces
 from millracer.wiring import open_server_records
+from millracer.wiring.fleet_access import fleet_opener, has_fleet
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 128
@@ -124,6 +126,8 @@ class MillracerServer:
                 tools=self._tools.programs,
                 options=self._tools.options,
                 cancellation=self._cancellation,
+                fleet=FleetAccess(open=fleet_opener(settings.fleet)),
+                has_fleet=has_fleet(settings.fleet),
             )
             runs = ServerRuns(
                 operations,

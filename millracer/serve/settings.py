@@ -27,6 +27,7 @@ class ServeSettings:
         allow_remote: whether the address may be reachable from other machines.
         allowed_hosts: further values of the header `Host`.
         token_file: the file with the token; None: a new token.
+        fleet: the name or file of the fleet; None: the default one.
     """
 
     workspaces: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class ServeSettings:
     allow_remote: bool = False
     allowed_hosts: tuple[str, ...] = ()
     token_file: Path | None = None
+    fleet: str | None = None
 
     def check(self) -> None:
         """Refuse settings that would serve other machines by accident.

@@ -25,6 +25,9 @@ _OF_CODE: Mapping[str, HTTPStatus] = {
     "workspace_unusable": HTTPStatus.CONFLICT,
     "workspace_uninitialised": HTTPStatus.CONFLICT,
     "changes_unknown": HTTPStatus.NOT_FOUND,
+    "secret_in_task": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "fleet_denied": HTTPStatus.FORBIDDEN,
+    "fleet_not_configured": HTTPStatus.NOT_FOUND,
     "millrace_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
     "pi_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
 }

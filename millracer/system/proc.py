@@ -100,6 +100,22 @@ def start_time(process: psutil.Process) -> float:
     return read_linux_process(process.pid).started_at
 
 
+def start_mark(pid: int) -> float:
+    """Return a number that differs between two processes with the same pid in one boot.
+
+    Unlike `start_time` it does not depend on the wall clock, on Linux.
+
+    Raises:
+        psutil.Error, OSError: the process is gone, or access is denied.
+    """
+    if not has_linux_calls():
+        return float(psutil.Process(pid).create_time())
+    try:
+        return float(_stat_fields(pid)[_START_FIELD])
+    except (ValueError, IndexError) as exc:
+        raise _incomplete() from exc
+
+
 def _procfs() -> str:
     return str(getattr(psutil, "PROCFS_PATH", "/proc"))  # only psutil for Linux has it
 

@@ -53,6 +53,7 @@ from millracer.ports.fleet_store import FleetHostStore, FleetStore
 
 _AWAY: Final = timedelta(seconds=AWAY_AFTER_SECONDS)
 _SETTLED: Final = timedelta(seconds=3)
+_CLAIMED: Final = timedelta(seconds=30)
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _ENDED: Final = frozenset({DispatchStatus.SUCCESS, DispatchStatus.ERROR, DispatchStatus.CANCELLED})
 _WAITING: Final = frozenset({DispatchStatus.ENQUEUED, DispatchStatus.DELAYED})
@@ -94,6 +95,7 @@ class _Dispatch:
     order: int
     status: DispatchStatus
     delayed_until: datetime | None
+    claimed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -190,6 +192,7 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                 return None
             key = ready[0][2]
             state.dispatches[key].status = DispatchStatus.PENDING
+            state.dispatches[key].claimed_at = now
             return key[0]
 
     def end_dispatch(self, item_id: str, status: DispatchStatus | None) -> None:
@@ -210,6 +213,15 @@ class InMemoryFleet(FleetStore, FleetHostStore):
         """Let the last dispatch of an item be an hour old."""
         with self._state.lock:
             self._state.items[item_id].dispatched_at = self._now() - timedelta(hours=1)
+
+    def lose_claim(self, item_id: str) -> None:
+        """Let an hour have passed since the engine claimed an item for its host."""
+        with self._state.lock:
+            item = self._state.items[item_id]
+            dispatch = self._state.dispatches[item_id, item.dispatch]
+            past = self._now() - timedelta(hours=1)
+            item.dispatched_at = dispatch.claimed_at = past
+            self._state.hosts[dispatch.host].started_at = past
 
     # -- clients ----------------------------------------------------------------------------------
 
@@ -536,12 +548,26 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                     and item.dispatched_at < before
                     and item_id not in running
                     and self._host_of(item) == host
-                    and (dispatch is None or dispatch.status in _ENDED)
+                    and (
+                        dispatch is None
+                        or dispatch.status in _ENDED
+                        or self._is_claim_lost(dispatch)
+                    )
                 ):
                     again.append(item_id)
             for item_id in again:
+                dispatch = self._dispatch_of(item_id)
+                if dispatch is not None and dispatch.status is DispatchStatus.PENDING:
+                    dispatch.status = DispatchStatus.CANCELLED
                 self._dispatch(item_id)
             return tuple(again)
+
+    def _is_claim_lost(self, dispatch: _Dispatch) -> bool:
+        """Whether a claim, and the host's session, are so old that its worker would perform it."""
+        times = (dispatch.claimed_at, self._state.hosts[dispatch.host].started_at)
+        return dispatch.status is DispatchStatus.PENDING and all(
+            each is not None and each < self._now() - _CLAIMED for each in times
+        )
 
     def bind(self, host: str, session: str) -> Sequence[str]:
         with self._call("bind", FleetRole.HOST):

@@ -33,6 +33,7 @@ from millracer.ports import (
 )
 from millracer.ports.event_log import LogListener
 from millracer.wiring.attempt_end import NO_REPORTS, AttemptReports
+from millracer.wiring.fleet_access import fleet_opener
 from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from millracer.millrace.fork_server.runner import ForkServerRunner
     from millracer.millrace.status_cache import StatusCache
     from millracer.operations.context import Tools
+    from millracer.operations.fleet_access import FleetAccess
     from millracer.operations.ops.gateway import CommandDefaults, OpsGateway
     from millracer.pi.inspection import PiInspection
     from millracer.pi.options import PiOptions
@@ -454,9 +456,21 @@ def open_store(environment: Mapping[str, str] | None = None) -> Iterator[Session
 
 @contextmanager
 def open_gateway(
-    tools: Tools, defaults: CommandDefaults, *, remembers: bool = True
+    tools: Tools,
+    defaults: CommandDefaults,
+    *,
+    remembers: bool = True,
+    fleet: FleetAccess | None = None,
 ) -> Iterator[OpsGateway]:
-    """Yield the ops gateway with these programs and the user's session store."""
+    """Yield the ops gateway with these programs and the user's session store.
+
+    Args:
+        tools: pi and Millrace.
+        defaults: what requests do not set.
+        remembers: whether requests are recorded in their session.
+        fleet: the access to the fleet; None: that of the variable, else the default one.
+    """
+    from millracer.operations.fleet_access import FleetAccess  # noqa: PLC0415 - see above
     from millracer.operations.ops.gateway import OpsGateway  # noqa: PLC0415 - see above
     from millracer.operations.session.memory import SessionMemory  # noqa: PLC0415 - see above
 
@@ -468,6 +482,7 @@ def open_gateway(
             clock=SystemClock(),
             defaults=defaults,
             remembers=remembers,
+            fleet=fleet or FleetAccess(open=fleet_opener(None)),
         )
 
 

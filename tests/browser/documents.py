@@ -428,11 +428,12 @@ def on_board(  # noqa: PLR0913 - the keys of the document
     }
 
 
-def board(*workspaces: Document, read_only: bool = False) -> Document:
+def board(*workspaces: Document, read_only: bool = False, has_fleet: bool = False) -> Document:
     return {
         "schema_version": "millracer.board.v1",
         "version": "0.5.0",
         "read_only": read_only,
+        "has_fleet": has_fleet,
         "started_at": ago(7200),
         "now": ago(0),
         "workspaces": list(workspaces),

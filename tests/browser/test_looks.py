@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import fleets
 from tests.browser.conftest import OpenTab, Scheme, Tab
-from tests.browser.worlds import BILLING, BLOCKED, DOCS, DONE, IDEA, RUNNING, SEARCH, SHOP
+from tests.browser.stub import World
+from tests.browser.worlds import BILLING, BLOCKED, DOCS, DONE, IDEA, RUNNING, SEARCH, SHOP, busy
 from tests.docs.shown import ROOT
 
 _AXE = Path(os.environ.get("MILLRACER_TEST_AXE", ROOT / ".tools" / "browser" / "axe.min.js"))
@@ -24,7 +26,16 @@ _VIEWS = {
     "idea": f"#/w/{SEARCH}/i/{IDEA}",
     "models": f"#/w/{SHOP}/models",
     "doctor": f"#/w/{SHOP}/doctor",
+    "fleet": "#/fleet",
+    "fleet item": f"#/fleet/i/{fleets.ASIDE}",
 }
+
+
+@pytest.fixture
+def world() -> World:
+    made = busy()
+    fleets.add_fleet(made)
+    return made
 
 
 def _settle(page: Page) -> None:

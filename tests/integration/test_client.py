@@ -42,6 +42,7 @@ from millracer import (
     ToolFailed,
     UsageError,
 )
+from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.domain.operations import (
     NOT_FOR_WATCH,
     OPERATIONS,
@@ -59,6 +60,7 @@ from millracer.testing import (
     stage_runs,
 )
 from millracer.wiring import open_store
+from tests.support.fleet_scene import FleetScene
 
 _LIMIT_SECONDS = 120
 _DELEGATED = RunOptions(
@@ -87,6 +89,20 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
     "list_runs": lambda millracer: millracer.list_runs(),
     "show_run": lambda millracer: millracer.show_run("run-1"),
     "diagnose": lambda millracer: millracer.diagnose(),
+    "fleet_submit": lambda millracer: millracer.fleet_submit("Fix it", "shop"),
+    "fleet_list": lambda millracer: millracer.fleet_list(),
+    "fleet_show": lambda millracer: millracer.fleet_show("item"),
+    "fleet_wait": lambda millracer: millracer.fleet_wait("ended"),
+    "fleet_cancel": lambda millracer: millracer.fleet_cancel("item"),
+    "fleet_retry": lambda millracer: millracer.fleet_retry("aside"),
+    "fleet_hosts": lambda millracer: millracer.fleet_hosts(),
+    "fleet_drain": lambda millracer: millracer.fleet_drain("ci-1", wait=False),
+    "fleet_workspaces": lambda millracer: millracer.fleet_workspaces(),
+    "fleet_forget": lambda millracer: millracer.fleet_forget("api"),
+    "fleet_pause": lambda millracer: millracer.fleet_pause("shop"),
+    "fleet_resume": lambda millracer: millracer.fleet_resume("shop"),
+    "fleet_schedules": lambda millracer: millracer.fleet_schedules(),
+    "fleet_prune": lambda millracer: millracer.fleet_prune(60),
     "list_workspaces": lambda millracer: millracer.list_workspaces(),
     "register_workspace": lambda millracer: millracer.register_workspace(".", workspace_id="w"),
     "forget_workspace": lambda millracer: millracer.forget_workspace("w"),
@@ -99,6 +115,16 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
 _ON_STORE = {str(name) for name, each in OPERATIONS.items() if each.on_store}
 #: A scripted client has no programs whose installation could be checked.
 _NOT_SCRIPTED = {"diagnose"}
+
+
+def _busy_fleet() -> FleetScene:
+    """Return a fleet with an ended item, one that was set aside, and one that waits."""
+    scene = FleetScene()
+    for text in ("ended", "aside", "item"):
+        scene.add(text, request_id=text)
+    scene.end(scene.begin())
+    scene.fleet.end_dispatch(scene.begin().item_id, DispatchStatus.SET_ASIDE)
+    return scene
 
 
 def _ending_backend() -> ScriptedBackend:
@@ -160,7 +186,8 @@ def test_a_method_returns_the_document_of_its_operation(
     if name == "show_run":
         backend.stages.begin("item", "builder", "run-1")
 
-    with client(backend=backend, options=_DELEGATED) as scripted:
+    fleets = _busy_fleet().access.open
+    with client(backend=backend, options=_DELEGATED, fleets=fleets) as scripted:
         result = _CALLS[name](scripted)
 
     assert type(result) is load(operation.result)
@@ -231,16 +258,21 @@ def test_each_run_has_a_conversation_of_its_own() -> None:
 def test_a_cancelled_call_returns_its_document(name: str) -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.TERMINATED)
-    arguments: dict[str, tuple[str, ...]] = {"run": ("t",), "submit": ("t",)}
+    arguments: dict[str, tuple[Any, ...]] = {"run": ("t",), "submit": ("t",)}
     arguments |= dict.fromkeys(
         ("show", "logs", "trace", "watch", "diff", "cancel", "retry", "show_run"), ("item",)
     )
     arguments |= dict.fromkeys(("register_workspace", "forget_workspace"), ("item",))
+    arguments |= dict.fromkeys(
+        (f"fleet_{each}" for each in ("show", "wait", "cancel", "retry", "drain")), ("item",)
+    )
+    arguments |= dict.fromkeys(("fleet_forget", "fleet_pause", "fleet_resume"), ("shop",))
+    arguments |= {"fleet_submit": ("t", "shop"), "fleet_prune": (60,)}
     keywords = {"workspace_id": "w"} if name == "register_workspace" else {}
     backend = ScriptedBackend()
     backend.holds("item", ItemState.QUEUED)
 
-    with client(backend=backend) as scripted:
+    with client(backend=backend, fleets=_busy_fleet().access.open) as scripted:
         method = getattr(scripted, name)
         result = method(*arguments.get(name, ()), cancellation=cancellation, **keywords)
         if name == "watch":

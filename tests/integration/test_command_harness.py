@@ -26,10 +26,21 @@ from millracer.operator.session import Operator, Watching
 from tests.support.gateway import Desk, asked
 
 _ON_ITEMS = ("watch", "show", "logs", "trace", "diff", "cancel", "retry")
-_ARGUMENTS = {"run": "task", "submit": "task", **dict.fromkeys(_ON_ITEMS, "x")}
+_ON_FLEET_ITEMS = ("fleet_show", "fleet_wait", "fleet_cancel", "fleet_retry", "fleet_drain")
+_ARGUMENTS = {
+    "run": "task",
+    "submit": "task",
+    "fleet_submit": "w task",
+    "fleet_prune": "--older-than 30d",
+    **dict.fromkeys(
+        (*_ON_ITEMS, *_ON_FLEET_ITEMS, "fleet_forget", "fleet_pause", "fleet_resume"), "x"
+    ),
+}
 #: Every command of the table, with its arguments and the option for JSON.
 _COMMANDS = [
-    f"{name} {_ARGUMENTS.get(name, '')} --json" for name, each in OPERATIONS.items() if each.help
+    f"{' '.join(each.words) or name} {_ARGUMENTS.get(name, '')} --json"
+    for name, each in OPERATIONS.items()
+    if each.help
 ]
 
 

@@ -8,6 +8,7 @@ leaves nothing behind in the test. Differences from `python -m millracer`: `/pro
 
 from __future__ import annotations
 
+import importlib
 import io
 import multiprocessing
 import os
@@ -45,6 +46,7 @@ PRELOADED = (
         )
     ),
     *("millracer.operations.control", "millracer.operations.registry"),
+    "tests.children.fleet_worker",
     *("millracer.operations.submit", "millracer.operations.workspace_status"),
     *("millracer.wiring", "millracer.wiring.user_files", "millracer.run.orchestrator"),
 )
@@ -90,18 +92,33 @@ def start_command(
 
 
 class ForkedCommand(subprocess.Popen[bytes]):
-    """A `millracer` command with three pipes, used like any `Popen`."""
+    """A `millracer` command with three pipes, used like any `Popen`.
+
+    Args:
+        arguments: behind the program.
+        cwd: its directory; None: the test's.
+        env: its whole environment.
+        program: "module:function" of another program.
+        output: a descriptor for both outputs, which is closed here; None: two pipes.
+    """
 
     def __init__(
-        self, arguments: Sequence[str], *, cwd: Path | None, env: Mapping[str, str]
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path | None,
+        env: Mapping[str, str],
+        program: str = "millracer.cli.main:main",
+        output: int | None = None,
     ) -> None:
+        self._program = program
         super().__init__(
             tuple(arguments),
             cwd=cwd or Path.cwd(),
             env=env,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE if output is None else output,
+            stderr=subprocess.PIPE if output is None else os.dup(output),
         )
 
     def _execute_child(self, args: Sequence[str], *rest: Any) -> None:
@@ -110,7 +127,9 @@ class ForkedCommand(subprocess.Popen[bytes]):
         stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = rest[9:15]
         del shell, to_stdin, from_stdout, from_stderr
         pipes = (stdin, stdout, stderr)
-        self._process = _CONTEXT.Process(target=_Task(tuple(args), str(cwd), dict(env), pipes))
+        self._process = _CONTEXT.Process(
+            target=_Task(self._program, tuple(args), str(cwd), dict(env), pipes)
+        )
         try:
             self._process.start()
         finally:
@@ -138,11 +157,13 @@ class _Task:
 
     def __init__(
         self,
+        program: str,
         arguments: tuple[str, ...],
         cwd: str,
         environment: dict[str, str],
         pipes: tuple[int, int, int],
     ) -> None:
+        self._program = program
         self._arguments = arguments
         self._cwd = cwd
         self._environment = environment
@@ -165,9 +186,8 @@ class _Task:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor
         sys.stdout = _writer(1)
         sys.stderr = _writer(2)
-        from millracer.cli.main import main  # noqa: PLC0415 - the server has it
-
-        main()
+        module, _, function = self._program.partition(":")
+        sys.exit(getattr(importlib.import_module(module), function)())
 
 
 def _writer(number: int) -> io.TextIOWrapper:

@@ -20,6 +20,7 @@ from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools
+from tests.support.fleet_scene import FleetScene
 from tests.support.ops_requests import version_of
 
 
@@ -51,6 +52,7 @@ class Desk:
     session_id: str = LOCAL_SESSION
     remembers: bool = True
     cancellation: Cancellation = field(default_factory=Cancellation)
+    fleet: FleetScene = field(default_factory=FleetScene)
 
     def configured(self, root_path: str) -> Values:
         """Return the options in the configuration file of a workspace."""
@@ -69,6 +71,7 @@ class Desk:
                 session_id=self.session_id,
             ),
             remembers=self.remembers,
+            fleet=self.fleet.access,
         )
 
     def answer(self, action: str, **fields: Any) -> Answer:

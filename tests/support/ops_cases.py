@@ -23,6 +23,7 @@ from millracer.testing.steps import (
 )
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools
+from tests.support.fleet_cases import FLEET_CASES
 from tests.support.gateway import Desk
 from tests.support.ops_requests import Json, asks, encoded, without
 from tests.support.ops_scenes import (
@@ -581,7 +582,12 @@ UNUSABLE_VALUES = (
     ),
 )
 
-CASES = (*ACTIONS, *FAILURES, *UNUSABLE_VALUES, *INVALID)
+#: The actions on a fleet, and why they fail.
+ON_FLEET = tuple(
+    Case(name=name, request=request, prepare=prepare) for name, request, prepare in FLEET_CASES
+)
+
+CASES = (*ACTIONS, *ON_FLEET, *FAILURES, *UNUSABLE_VALUES, *INVALID)
 
 #: Requests of version v0.3 that are answered in frames.
 STREAMED = (

@@ -175,6 +175,52 @@ _PAYLOADS: Mapping[str, tuple[dict[str, Strategy], dict[str, Strategy]]] = {
     ),
     "forget_workspace": ({"workspace_id": filled_texts()}, {}),
     "forget_session": ({"session_id": filled_texts()}, {}),
+    "fleet_submit": (
+        {},
+        {
+            "task": _TEXT,
+            "text": _TEXT,
+            "workspace_id": _TEXT,
+            "label": _TEXT,
+            "priority": st.integers(1, 9),
+            "not_before": st.none() | st.just("2030-01-02T03:04:05Z"),
+            "wait": st.just(value=False),
+            "wait_seconds": st.none() | st.integers(0, 9),
+        },
+    ),
+    "fleet_list": (
+        {},
+        {
+            **dict.fromkeys(("workspace_id", "host", "state"), _TEXT),
+            "all_items": st.booleans(),
+            "limit": st.integers(1, 9),
+        },
+    ),
+    "fleet_show": (_ITEM, {"wait": st.just(value=False), "wait_seconds": st.none() | st.just(0)}),
+    "fleet_wait": (
+        {"work_item_ids": st.lists(filled_texts(), min_size=1, max_size=2)},
+        {"wait_seconds": st.none() | st.integers(0, 9)},
+    ),
+    "fleet_cancel": (_ITEM, {"reason": _TEXT, "wait_seconds": st.just(0)}),
+    "fleet_retry": (_ITEM, {}),
+    "fleet_drain": (
+        {"host": filled_texts()},
+        {"undo": st.booleans(), "note": _TEXT, "wait": st.booleans()},
+    ),
+    "fleet_forget": ({}, {"workspace_id": _TEXT}),
+    "fleet_pause": (
+        {},
+        {"workspace_id": _TEXT, "note": _TEXT, "for_seconds": st.none() | st.integers(0, 9)},
+    ),
+    "fleet_resume": ({}, {"workspace_id": _TEXT}),
+    "fleet_schedules": (
+        {},
+        {
+            "command": st.sampled_from(["list", "add", "pause", "resume", "run", "remove"]),
+            **dict.fromkeys(("task", "text", "name", "workspace_id", "cron", "timezone"), _TEXT),
+        },
+    ),
+    "fleet_prune": ({"older_than_seconds": st.integers(0, 9)}, {}),
 }
 
 
@@ -204,7 +250,7 @@ def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
             "workspace_id": st.none() | st.sampled_from([None, "w"]) | text,
             "root_path": st.just(_WORKSPACE) | st.just(_WORKSPACE) | text,
             "environment": text,
-            "runtime_kind": st.sampled_from([None, "local", "", "local", "remote"]),
+            "runtime_kind": st.sampled_from([None, "local", "", "fleet", "remote"]),
         },
     )
     request = {

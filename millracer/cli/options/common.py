@@ -33,6 +33,7 @@ class CommonOptions:
         standard_input: including the bytes that were read ahead.
         workspace: as given, None if not given.
         session_id: the session to work in, None if not given.
+        fleet: the name or file of the fleet, None if not given.
         explicit: the command's own options that its command line gives.
     """
 
@@ -43,6 +44,7 @@ class CommonOptions:
     standard_input: StandardInput
     workspace: Path | None
     session_id: str | None
+    fleet: str | None = None
     explicit: frozenset[str] = frozenset()
 
 

@@ -4,6 +4,7 @@ from millracer.domain.operations.names import OperationName, OpsVersion
 from millracer.domain.operations.row import Operation, load
 from millracer.domain.operations.table import (
     ACTIONS,
+    FLEET_OPTIONS,
     NOT_FOR_WATCH,
     OPERATIONS,
     SUBMIT_OPTIONS,
@@ -13,6 +14,7 @@ from millracer.domain.operations.table import (
 
 __all__ = [
     "ACTIONS",
+    "FLEET_OPTIONS",
     "NOT_FOR_WATCH",
     "OPERATIONS",
     "SUBMIT_OPTIONS",

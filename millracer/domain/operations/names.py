@@ -37,6 +37,20 @@ class OperationName(StrEnum):
     LIST_RUNS = "list_runs"
     SHOW_RUN = "show_run"
     DIAGNOSE = "diagnose"
+    FLEET_SUBMIT = "fleet_submit"
+    FLEET_LIST = "fleet_list"
+    FLEET_SHOW = "fleet_show"
+    FLEET_WAIT = "fleet_wait"
+    FLEET_CANCEL = "fleet_cancel"
+    FLEET_RETRY = "fleet_retry"
+    FLEET_HOSTS = "fleet_hosts"
+    FLEET_DRAIN = "fleet_drain"
+    FLEET_WORKSPACES = "fleet_workspaces"
+    FLEET_FORGET = "fleet_forget"
+    FLEET_PAUSE = "fleet_pause"
+    FLEET_RESUME = "fleet_resume"
+    FLEET_SCHEDULES = "fleet_schedules"
+    FLEET_PRUNE = "fleet_prune"
 
 
 class OpsVersion(StrEnum):

@@ -19,6 +19,7 @@ class Operation:
         help: the first sentence of its command's help; empty: it is not a command of its own.
         command: the function of its command, also of one that another operation shares; empty: of
             the same name, in a module of that name.
+        words: the words of its command; empty: its name.
         handler: called with a request and an `OperationContext`, returns an `Answer`; empty: only
             ops requests exist.
         failure: returns the result document of an error, given the error and the operation's name.
@@ -29,6 +30,7 @@ class Operation:
             payload's fields of the same names.
         payload: the model of the ops action's `input.payload`.
         on_store: whether the ops action uses the session store alone.
+        on_fleet: whether it works on the queue of a fleet instead of a workspace.
         names_session: whether the ops action names a session without creating or using it.
         writes: whether it changes the workspace, the queue, the daemon or the session store.
         warms_up: whether it always calls Millrace, so that an early start of it saves time.
@@ -38,6 +40,7 @@ class Operation:
     result: str
     help: str = ""
     command: str = ""
+    words: tuple[str, ...] = ()
     handler: str = ""
     failure: str = ""
     ops_action: str = ""
@@ -46,6 +49,7 @@ class Operation:
     ops_request: str = ""
     payload: str = "millracer.schemas.ops.payloads:Payload"
     on_store: bool = False
+    on_fleet: bool = False
     names_session: bool = False
     writes: bool
     warms_up: bool = False

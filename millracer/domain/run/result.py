@@ -157,7 +157,8 @@ _EVENTS = {
     Outcome.CANCELLED: EventKind.CANCELLED,
 }
 
-_EXIT_CODES = {
+#: The exit codes of outcomes that have one; a failure has that of its error.
+EXIT_CODES: Mapping[Outcome, ExitCode] = {
     Outcome.COMPLETED: ExitCode.COMPLETED,
     Outcome.INCOMPLETE: ExitCode.INCOMPLETE,
     Outcome.BLOCKED: ExitCode.BLOCKED,
@@ -206,7 +207,7 @@ def exit_code_of(result: RunResult) -> ExitCode:
         return exit_code_of_cancel(result.cancel_reason)
     if result.outcome is Outcome.FAILED:
         return exit_code_of_error(result.errors[0].code if result.errors else INTERNAL_ERROR)
-    return _EXIT_CODES[result.outcome]
+    return EXIT_CODES[result.outcome]
 
 
 def failed_result(

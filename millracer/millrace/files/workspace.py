@@ -97,6 +97,11 @@ class WorkspacePaths:
         """The folder with the event logs of work items."""
         return self.own / "items"
 
+    @property
+    def fleet(self) -> Path:
+        """The folder of the fleet's worker: identity, lock and lease of this checkout."""
+        return self.own / "fleet"
+
     def remove_old_logs(self) -> None:
         """Remove the output of all but the last 20 daemons, best effort."""
         for log in sorted(self.logs.glob("daemon-*.log"))[:-_KEPT_LOGS]:

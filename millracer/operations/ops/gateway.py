@@ -25,6 +25,7 @@ from millracer.domain.requests import ScopedWork
 from millracer.domain.workspaces import LOCAL_SESSION, Resolution, ResolutionRule
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
 from millracer.operations.answer import Answer as OperationAnswer
+from millracer.operations.fleet_access import NO_FLEET, FleetAccess
 from millracer.operations.ops.reply import (
     Reply,
     cancelled,
@@ -126,6 +127,7 @@ class OpsGateway:
 
     Args:
         remembers: whether requests are recorded in their session.
+        fleet: the access to the fleet.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -137,6 +139,7 @@ class OpsGateway:
         clock: Clock,
         defaults: CommandDefaults,
         remembers: bool = True,
+        fleet: FleetAccess = NO_FLEET,
     ) -> None:
         self._tools = tools
         self._memory = memory
@@ -144,6 +147,7 @@ class OpsGateway:
         self._clock = clock
         self._defaults = defaults
         self._remembers = remembers
+        self._fleet = fleet
         self._sessions = SessionActions(
             memory=memory,
             directories=directories,
@@ -209,15 +213,19 @@ class OpsGateway:
         request, action = read.request, read.action
         if action is None:
             raise _no_action(read)
-        runtime = request.workspace_ref.runtime_kind or "local"
-        if runtime != "local":
+        operation = actions_of(read.version)[action]
+        here = "fleet" if operation.on_fleet else "local"
+        runtime = request.workspace_ref.runtime_kind or here
+        if runtime != here:
             raise MillracerError(
-                f"a workspace of runtime_kind {runtime!r:.200} cannot be reached from here",
+                f"{action} works on a workspace of runtime_kind `{here}`, not {runtime!r:.200}",
                 code="unsupported_runtime",
-                suggested_action="leave workspace_ref.runtime_kind out, or say `local`",
+                suggested_action=f"leave workspace_ref.runtime_kind out, or say `{here}`; actions "
+                "on a fleet begin with `fleet_`",
             )
         session_id = self._envelope(read).session_id
-        operation = actions_of(read.version)[action]
+        if operation.on_fleet:
+            return self._on_fleet(operation, read, cancellation)
         if operation.on_store:
             handler: _OnStore = load(operation.ops_handler)
             return handler(self._sessions, read, session_id)
@@ -241,6 +249,27 @@ class OpsGateway:
         reply = self._on_millrace(operation, read, target, cancellation)
         shadowed = self._shadow_warning(resolution)
         return replace(reply, warnings=(*ignored_path, *shadowed, *reply.warnings))
+
+    def _on_fleet(
+        self, operation: Operation, read: ReadRequest, cancellation: Cancellation
+    ) -> Reply:
+        """Perform an operation on the fleet, which needs no workspace on this machine."""
+        from millracer.operations.ops.fleet_action import perform_on_fleet  # noqa: PLC0415 - see above
+
+        try:
+            return perform_on_fleet(
+                operation,
+                read,
+                tools=self._tools,
+                memory=self._memory,
+                options=self._defaults.options,
+                clock=self._clock,
+                cancellation=cancellation,
+                fleet=self._fleet,
+            )
+        except InvalidRequest as error:
+            error.field = _path_of(error.field, read)
+            raise
 
     def _path_warning(self, read: ReadRequest, resolution: Resolution) -> tuple[RunWarning, ...]:
         """Return the warning that a path beside a registered id was ignored."""

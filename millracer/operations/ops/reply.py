@@ -161,6 +161,16 @@ def echo_workspace(ref: WorkspaceRef) -> WorkspaceRefDocument:
     return WorkspaceRefDocument.of(ref, runtime_kind=ref.runtime_kind or "local")
 
 
+def describe_fleet_workspace(ref: WorkspaceRef, workspace_id: str | None) -> WorkspaceRefDocument:
+    """Return the reference of a workspace of the fleet; its path is that of another machine."""
+    return WorkspaceRefDocument(
+        runtime_kind="fleet",
+        workspace_id=workspace_id or ref.workspace_id,
+        display_name=ref.display_name,
+        environment=ref.environment,
+    )
+
+
 def describe_taken(
     ref: WorkspaceRef, resolution: Resolution, mode: str | None
 ) -> WorkspaceRefDocument:

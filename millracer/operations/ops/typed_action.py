@@ -46,7 +46,12 @@ _STATUSES = {
     ExitCode.TERMINATED: OpsStatus.CANCELLED,
 }
 #: Exit codes that do not follow from the ops status.
-_KEPT = frozenset({ExitCode.USAGE, ExitCode.INTERRUPTED, ExitCode.TERMINATED})
+KEPT_EXIT_CODES = frozenset({ExitCode.USAGE, ExitCode.INTERRUPTED, ExitCode.TERMINATED})
+
+
+def status_of(exit_code: ExitCode) -> OpsStatus:
+    """Return the ops status of an operation with an exit code."""
+    return _STATUSES.get(exit_code, OpsStatus.FAILED)
 
 
 def perform_typed(  # noqa: PLR0913 - the ports
@@ -85,7 +90,7 @@ def perform_typed(  # noqa: PLR0913 - the ports
     answer: Answer[Published] = load(operation.handler)(_request(operation, read, target), context)
     document = answer.result.model_dump(mode="json")
     return Reply(
-        status=_STATUSES.get(answer.exit_code, OpsStatus.FAILED),
+        status=status_of(answer.exit_code),
         result={
             **document,
             "resolution": describe_resolution(target.resolution).model_dump(mode="json"),
@@ -95,7 +100,7 @@ def perform_typed(  # noqa: PLR0913 - the ports
         scope=read.scope if operation.ops_request else None,
         warnings=tuple(preference_warnings(read)),
         errors=_errors(answer.result, document),
-        exit_code=answer.exit_code if answer.exit_code in _KEPT else None,
+        exit_code=answer.exit_code if answer.exit_code in KEPT_EXIT_CODES else None,
     )
 
 

@@ -1,1 +1,1 @@
-"""The JSON documents of `millracer fleet`."""
+"""The JSON documents about the fleet."""

@@ -58,10 +58,11 @@ class WorkspaceRef(Incoming):
     """The request's workspace; without id and path, the resolution rules determine it.
 
     Attributes:
-        workspace_id: the id of a registered workspace, or `default`: the command's own.
+        workspace_id: the id of a registered workspace, or `default`: the command's own. For an
+            action on a fleet, the id in the fleet.
         root_path: the path of the workspace; relative to the command's current directory.
         display_name: copied to the result.
-        runtime_kind: only `local` is supported.
+        runtime_kind: `local`, or `fleet` for the actions on a fleet; absent: that of the action.
         mode: the Millrace mode of delegated work.
         environment: copied to the result, and not used.
     """

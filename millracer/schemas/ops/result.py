@@ -118,7 +118,7 @@ class WorkspaceRefDocument(Published):
     """The workspace that was used, or the request's own where the action needs none.
 
     Attributes:
-        runtime_kind: always `local`.
+        runtime_kind: `local`, or `fleet` for a workspace of the fleet.
         workspace_id: its id in the registry.
         root_path: its absolute path.
         display_name: its name for people.

@@ -138,6 +138,7 @@ class BoardResult(Published):
         schema_version: the format of this document.
         version: the version of Millracer.
         read_only: whether the server changes nothing.
+        has_fleet: whether the server shows a fleet.
         started_at: when the server started.
         now: the time of the server.
         workspaces: the workspaces, by name.
@@ -146,6 +147,7 @@ class BoardResult(Published):
     schema_version: Literal["millracer.board.v1"] = "millracer.board.v1"
     version: str
     read_only: bool
+    has_fleet: bool
     started_at: datetime
     now: datetime
     workspaces: list[BoardWorkspace]

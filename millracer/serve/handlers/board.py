@@ -68,6 +68,7 @@ async def read_board(service: Service) -> BoardResult:
     return BoardResult(
         version=__version__,
         read_only=service.read_only,
+        has_fleet=service.operations.has_fleet,
         started_at=service.started_at,
         now=datetime.now(UTC),
         workspaces=entries,

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
-from millracer.domain.operations import OPERATIONS, load
+from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.domain.run.result import ErrorRecord
 from millracer.operations.answer import Answer
 from millracer.schemas.base import redacted
 from millracer.schemas.control import ControlResult
+from millracer.schemas.fleet.control import FleetControlResult
 from millracer.serve.errors import Refusal
 from millracer.serve.handlers.call import Call, reply
 from millracer.serve.service import stopping
 from millracer.serve.statuses import is_stop, status_of_error, status_of_outcome
 
 #: The parameters of paths, as the requests of operations name them.
-_PATH_NAMES = {"id": "work_item_id", "run_id": "run_id"}
+_PATH_NAMES = {
+    "id": "work_item_id",
+    "run_id": "run_id",
+    "host": "host",
+    "workspace_id": "workspace_id",
+}
+
+#: The documents with the outcome of a control command.
+_CONTROLS: Final = (ControlResult, FleetControlResult)
 
 
 async def perform_operation(call: Call) -> Response:
@@ -27,13 +37,28 @@ async def perform_operation(call: Call) -> Response:
     Raises:
         Refusal: it failed.
     """
+    if call.route.writes:
+        call.service.refuse_while_stopping()
+    name, request = operation_request(call, {"compiles": not call.service.read_only})
+    context = call.service.operations.context(call.workspace)
+    answer = await call.service.perform(name, request, context)
+    if call.route.writes:
+        call.service.changes.report(call.workspace.key)
+    return reply_answer(answer)
+
+
+def operation_request(call: Call, fixed: Mapping[str, Any]) -> tuple[OperationName, object]:
+    """Return the operation of a route, and its request from path, query and body.
+
+    Args:
+        call: the request.
+        fixed: fields of the operation's request that the client does not give.
+    """
     name = call.route.operation
     if name is None:
         raise ValueError(f"the route {call.route.path} has no operation")
-    if call.route.writes:
-        call.service.refuse_while_stopping()
     request_type: Any = load(OPERATIONS[name].request)
-    given: dict[str, Any] = {"compiles": not call.service.read_only}
+    given: dict[str, Any] = dict(fixed)
     given |= {
         renamed: call.request.path_params[parameter]
         for parameter, renamed in _PATH_NAMES.items()
@@ -42,18 +67,13 @@ async def perform_operation(call: Call) -> Response:
     for part in (call.query, call.body):
         given |= {} if part is None else dict(part)
     known = {each.name for each in fields(request_type)}
-    request = request_type(
+    return name, request_type(
         **{
             field: tuple(value) if isinstance(value, list) else value
             for field, value in given.items()
             if field in known
         }
     )
-    context = call.service.operations.context(call.workspace)
-    answer = await call.service.perform(name, request, context)
-    if call.route.writes:
-        call.service.changes.report(call.workspace.key)
-    return reply_answer(answer)
 
 
 def reply_answer(answer: Answer[Any], status: int = 200) -> Response:
@@ -65,7 +85,7 @@ def reply_answer(answer: Answer[Any], status: int = 200) -> Response:
     document = answer.result
     if answer.error is not None:
         raise refusal_of(answer)
-    if isinstance(document, ControlResult):
+    if isinstance(document, _CONTROLS):
         found = status_of_outcome(document.outcome)
         status = status if found is None else found
         if status >= 400:  # noqa: PLR2004 - the first status of a failure
@@ -86,7 +106,7 @@ def refusal_of(answer: Answer[Any]) -> Refusal:
     if is_stop(answer.exit_code):
         return stopping()
     status = None
-    if isinstance(answer.result, ControlResult):
+    if isinstance(answer.result, _CONTROLS):
         status = status_of_outcome(answer.result.outcome)
     return Refusal(
         status or status_of_error(record.code, record.field),

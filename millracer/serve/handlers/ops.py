@@ -54,7 +54,10 @@ async def _await_leave(request: Request) -> None:
 def _answer(service: Service, raw: bytes, cancellation: Cancellation) -> OpsResult:
     defaults = CommandDefaults(options=service.operations.options)
     with open_gateway(
-        service.operations.tools, defaults, remembers=not service.read_only
+        service.operations.tools,
+        defaults,
+        remembers=not service.read_only,
+        fleet=service.operations.fleet,
     ) as gateway:
         try:
             read = read_ops_request(raw)

@@ -4,7 +4,7 @@ import { refreshBoard, useBoard } from "./lib/board.js";
 import { admit, connection, refuse } from "./lib/connection.js";
 import { dialogs, openDialog } from "./lib/dialogs.js";
 import { goToSection, listenForKeys } from "./lib/keys.js";
-import { boardRoute, navigate, useRoute, workspaceRoute } from "./lib/route.js";
+import { boardRoute, fleetRoute, navigate, useRoute, workspaceRoute } from "./lib/route.js";
 import { useStore } from "./lib/store.js";
 import { getToken, takeToken } from "./lib/token.js";
 import { AddWorkspaceDialog } from "./dialogs/add-workspace.js";
@@ -16,12 +16,13 @@ import { Empty } from "./parts/notice.js";
 import { Offline, TopBar } from "./parts/top-bar.js";
 import { Board } from "./views/board.js";
 import { Doctor } from "./views/doctor.js";
+import { Fleet } from "./views/fleet.js";
 import { Item } from "./views/item.js";
 import { Models } from "./views/models.js";
 import { Refused } from "./views/refused.js";
 import { Workspace } from "./views/workspace.js";
 
-const VIEWS = { board: Board, workspace: Workspace, item: Item, models: Models, doctor: Doctor, unknown: Unknown };
+const VIEWS = { board: Board, workspace: Workspace, item: Item, models: Models, doctor: Doctor, fleet: Fleet, unknown: Unknown };
 const DIALOGS = { submit: SubmitDialog, control: ControlDialog, help: HelpDialog, "add-workspace": AddWorkspaceDialog };
 const SECTIONS = { t: "stages", d: "changes", l: "logs", e: "events" };
 
@@ -61,6 +62,7 @@ function actionsOf(route, board) {
   if (board && !board.read_only && board.workspaces.length) actions.n = () => openDialog({ name: "submit", workspace: route.key });
   for (const [key, id] of Object.entries(SECTIONS)) if (document.getElementById(id)) actions[key] = () => goToSection(id);
   if (route.view === "item" || route.view === "models" || route.view === "doctor") actions.Escape = () => navigate(workspaceRoute(route.key));
+  else if (route.view === "fleet" && route.id) actions.Escape = () => navigate(fleetRoute());
   else if (route.view !== "board") actions.Escape = () => navigate(boardRoute());
   return actions;
 }

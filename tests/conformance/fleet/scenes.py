@@ -43,6 +43,8 @@ class Scene(Protocol):
 
     def settle(self, item_id: str) -> None: ...
 
+    def lose_claim(self, item_id: str) -> None: ...
+
 
 class MemoryScene(Scene):
     """The fleet in memory."""
@@ -70,6 +72,9 @@ class MemoryScene(Scene):
 
     def settle(self, item_id: str) -> None:
         self._owner.settle(item_id)
+
+    def lose_claim(self, item_id: str) -> None:
+        self._owner.lose_claim(item_id)
 
 
 _EMPTY = """
@@ -99,6 +104,11 @@ returning split_part(workflow_uuid, '~', 1)
 _DELETE = """
 delete from dbos.workflow_status s using fleet.items i
 where i.item = %s and s.workflow_uuid = i.item || '~' || i.dispatch
+"""
+_LOSE = """
+update dbos.workflow_status s
+set started_at_epoch_ms = started_at_epoch_ms - 3600000, updated_at = updated_at - 3600000
+from fleet.items i where i.item = %s and s.workflow_uuid = i.item || '~' || i.dispatch
 """
 _END = """
 update dbos.workflow_status s set status = %s from fleet.items i
@@ -146,6 +156,11 @@ class PostgresScene(Scene):
             "update fleet.items set dispatched_at = dispatched_at - interval '1 h' where item = %s",
             item_id,
         )
+
+    def lose_claim(self, item_id: str) -> None:
+        self.settle(item_id)
+        self.execute("update fleet.hosts set started_at = started_at - interval '1 hour'")
+        self.execute(_LOSE, item_id)
 
     def execute(self, statement: str, *values: object) -> None:
         """Execute statements as the owner."""

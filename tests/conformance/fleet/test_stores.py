@@ -493,6 +493,21 @@ def test_an_item_that_runs_or_was_set_aside_is_left_alone(
     assert host.store.reconcile("a", host.session, ()) == ()
 
 
+def test_a_claim_that_no_worker_performs_is_dispatched_again(scene: Scene, host: HostAt) -> None:
+    """The answer of the claim was lost, so that no thread of the host has it."""
+    scene.as_submitter().submit(submission("one"))
+    assert scene.claim_next("a") == "one"
+    scene.settle("one")
+    assert host.store.reconcile("a", host.session, ()) == ()
+
+    scene.lose_claim("one")
+
+    assert host.store.reconcile("a", host.session, ("one",)) == ()
+    assert host.store.reconcile("a", host.session, ()) == ("one",)
+    assert item_of(scene.as_submitter(), "one").dispatch == 2
+    assert scene.claim_next("a") == "one"
+
+
 def test_an_item_cancelled_in_the_engine_runs_until_its_session_ends(
     scene: Scene, host: HostAt
 ) -> None:

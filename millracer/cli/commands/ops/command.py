@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
 from millracer.cli.commands.ops.one_request import answer_one
 from millracer.cli.options import shared as options
 from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.fleet import FleetOption
 from millracer.cli.options.groups import with_common_options
 from millracer.domain.operations import load
 
@@ -18,11 +21,13 @@ def ops(
     json: options.Json = False,
     jsonl: options.Jsonl = False,
     stream_json: options.StreamJson = False,
+    fleet: FleetOption = None,
 ) -> None:
     """Answer typed JSON requests from standard input.
 
     Each request gets one JSON result on standard output.
     """
+    common = replace(common, fleet=fleet)
     if not (json or jsonl or stream_json):
         raise typer.BadParameter("ops needs --json or --jsonl")
     if json and jsonl:

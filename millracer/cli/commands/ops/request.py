@@ -15,9 +15,11 @@ from millracer.cli.terminal.stdout import print_text
 from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
+from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.ops.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.schemas.base import render
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
+from millracer.wiring.fleet_access import fleet_opener
 
 #: Answers in frames; loaded for streams only.
 _STREAM = "millracer.cli.commands.ops.frames:answer_stream"
@@ -54,6 +56,7 @@ def open_gateway(
             session_id=common.session_id or LOCAL_SESSION,
         ),
         remembers=remembers,
+        fleet=FleetAccess(open=fleet_opener(common.fleet)),
     )
 
 

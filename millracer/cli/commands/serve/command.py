@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.fleet import FleetOption
 from millracer.cli.options.groups import with_all_options_but
 from millracer.cli.options.json_output import with_output
 from millracer.domain.operations import load
@@ -108,6 +109,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
             rich_help_panel=_GROUP,
         ),
     ] = None,
+    fleet: FleetOption = None,
     as_json: bool = False,
 ) -> None:
     """Serve a page and an HTTP API about your workspaces.
@@ -134,6 +136,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
         allow_remote=allow_remote,
         allowed_hosts=tuple(allowed_host or ()),
         token_file=token_file,
+        fleet=fleet,
     )
     settings.check()
     body = load("millracer.cli.commands.serve.run:serve")

@@ -19,8 +19,18 @@ const COMMANDS = {
   stop: { title: "Stop the daemon", text: "It finishes its stage first. What is not finished stays in the queue. A pause of the workspace ends with the daemon.", button: "Stop the daemon", busy: "Stopping…", tone: "danger", asks: "force" },
 };
 
-export function ControlDialog({ command, workspace, item, title, isActive }) {
-  const about = COMMANDS[command];
+/** Commands on the fleet; `path` gives their address. */
+const FLEET_COMMANDS = {
+  cancel: { title: "Cancel this item", text: "An item that has not started ends at once. The host of a running item stops it, as soon as it is back if it is away.", button: "Cancel the item", busy: "Waiting for the host…", tone: "danger", asks: "reason" },
+  retry: { title: "Dispatch this item again", text: "Its host takes it again. Its host ended too often while it ran: make sure that the item is not the cause.", button: "Dispatch it again", busy: "Dispatching…" },
+  pause: { title: "Pause the workspace", text: "No item starts there. A running item continues.", button: "Pause", busy: "Pausing…", asks: "note" },
+  resume: { title: "Resume the workspace", text: "Items start there again.", button: "Resume", busy: "Resuming…" },
+};
+
+/** `path`: the address of a command on the fleet; without it the command is on a workspace here. */
+export function ControlDialog({ command, workspace, item, title, isActive, path: fleetPath }) {
+  const about = (fleetPath ? FLEET_COMMANDS : COMMANDS)[command];
+  const asksText = about.asks === "reason" || about.asks === "note";
   const [reason, setReason] = useState("");
   const [isForced, setIsForced] = useState(false);
   const [state, setState] = useState({ isBusy: false, error: null, document: null });
@@ -28,13 +38,13 @@ export function ControlDialog({ command, workspace, item, title, isActive }) {
   useEffect(() => {
     if (state.document) close.current?.focus();
   }, [state.document]);
-  const path = item ? inWorkspace(workspace, "items", item, command) : inWorkspace(workspace, command);
+  const path = fleetPath ?? (item ? inWorkspace(workspace, "items", item, command) : inWorkspace(workspace, command));
   const confirm = async (event) => {
     event.preventDefault();
     if (state.isBusy) return;
     setState({ isBusy: true, error: null, document: null });
     try {
-      const body = about.asks === "reason" && reason.trim() ? { reason: reason.trim() } : about.asks === "force" && isForced ? { force: true } : {};
+      const body = asksText && reason.trim() ? { [about.asks]: reason.trim() } : about.asks === "force" && isForced ? { force: true } : {};
       setState({ isBusy: false, error: null, document: await postDocument(path, body) });
     } catch (error) {
       setState({ isBusy: false, error: error.document?.outcome ? null : error, document: error.document?.outcome ? error.document : null });
@@ -51,12 +61,12 @@ export function ControlDialog({ command, workspace, item, title, isActive }) {
     <form onSubmit=${confirm} class="stack">
       ${title ? html`<p class="dialog-subject">${title}</p>` : null}
       ${isActive && about.active ? html`<${Notice} tone="warn" shape="blocked" title=${about.active} />` : html`<p>${about.text}</p>`}
-      ${about.asks === "reason" ? html`<label class="field"><span>Reason <span class="soft">(optional)</span></span><input type="text" autofocus value=${reason} disabled=${state.isBusy} onInput=${(event) => setReason(event.currentTarget.value)} placeholder="Kept with the item" autocomplete="off" /></label>` : null}
+      ${asksText ? html`<label class="field"><span>Reason <span class="soft">(optional)</span></span><input type="text" autofocus value=${reason} disabled=${state.isBusy} onInput=${(event) => setReason(event.currentTarget.value)} placeholder=${about.asks === "note" ? "Shown with the waiting items" : "Kept with the item"} autocomplete="off" /></label>` : null}
       ${about.asks === "force" ? html`<label class="check-field"><input type="checkbox" checked=${isForced} disabled=${state.isBusy} onChange=${(event) => setIsForced(event.currentTarget.checked)} /><span>Also stop it if something else started or watches it</span></label>` : null}
       ${state.error ? html`<div role="alert"><${ErrorNotice} error=${state.error} /></div>` : null}
       <footer class="dialog-foot">
         <button type="button" disabled=${state.isBusy} onClick=${closeDialog}>${command === "cancel" ? "Keep it" : "Close"}</button>
-        <button type="submit" autofocus=${about.asks !== "reason"} class=${about.tone ?? "primary"} disabled=${state.isBusy} aria-busy=${state.isBusy}>${state.isBusy ? about.busy : about.button}</button>
+        <button type="submit" autofocus=${!asksText} class=${about.tone ?? "primary"} disabled=${state.isBusy} aria-busy=${state.isBusy}>${state.isBusy ? about.busy : about.button}</button>
       </footer>
     </form>
   <//>`;

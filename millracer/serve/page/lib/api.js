@@ -20,6 +20,11 @@ export function inWorkspace(key, ...parts) {
   return ["/workspaces", key, ...parts].map((part, at) => (at ? encodeURIComponent(part) : part)).join("/");
 }
 
+/** The path of something in the fleet: `inFleet("items", id)`. */
+export function inFleet(...parts) {
+  return ["/fleet", ...parts].map((part, at) => (at ? encodeURIComponent(part) : part)).join("/");
+}
+
 /** Add the query to a path; a list repeats its name, and empty values are left out. */
 export function withQuery(path, query) {
   const pairs = Object.entries(query)

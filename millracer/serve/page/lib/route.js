@@ -5,12 +5,16 @@ export const boardRoute = () => "#/";
 export const workspaceRoute = (key) => `#/w/${encodeURIComponent(key)}`;
 export const itemRoute = (key, id) => `${workspaceRoute(key)}/i/${encodeURIComponent(id)}`;
 export const modelsRoute = (key) => `${workspaceRoute(key)}/models`;
+export const fleetRoute = () => "#/fleet";
+export const fleetItemRoute = (id) => `#/fleet/i/${encodeURIComponent(id)}`;
 export const doctorRoute = (key) => `${workspaceRoute(key)}/doctor`;
 
 export function parseRoute(hash) {
   const parts = hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decode);
   const [first, key, third, id] = parts;
   if (!parts.length) return { view: "board" };
+  if (first === "fleet" && parts.length === 1) return { view: "fleet" };
+  if (first === "fleet" && key === "i" && third && parts.length === 3) return { view: "fleet", id: third };
   if (first !== "w" || !key) return { view: "unknown" };
   if (parts.length === 2) return { view: "workspace", key };
   if (third === "i" && id && parts.length === 4) return { view: "item", key, id };

@@ -50,6 +50,21 @@ const CHECK_LEVELS = {
   skipped: { word: "Skipped", tone: "idle", shape: "aside" },
 };
 
+/** States of an item in the fleet. */
+const FLEET_STATES = {
+  queued: { word: "Waiting", tone: "idle", shape: "waiting" },
+  running: { word: "Running", tone: "run", shape: "running" },
+  set_aside: { word: "Set aside", tone: "bad", shape: "aside" },
+  released: { word: "Released", tone: "warn", shape: "waiting" },
+};
+
+const HOSTS = {
+  here: { word: "Here", tone: "ok", shape: "on" },
+  away: { word: "Away", tone: "bad", shape: "off" },
+  drains: { word: "Drains", tone: "warn", shape: "paused" },
+  never: { word: "Never seen", tone: "idle", shape: "off" },
+};
+
 const read = (table) => (name) =>
   table[name] ?? { word: name ? name.replaceAll("_", " ") : "Unknown", tone: "idle", shape: "unknown", text: "" };
 
@@ -58,6 +73,11 @@ export const outcome = read(OUTCOMES);
 export const daemonState = read(DAEMONS);
 export const controlOutcome = read(CONTROL_OUTCOMES);
 export const checkLevel = read(CHECK_LEVELS);
+export const hostState = read(HOSTS);
+const fleetState = read(FLEET_STATES);
+
+/** The state of an item of the fleet; of one that ended, its outcome. */
+export const fleetItemState = ({ state, outcome: ended }) => (state === "ended" ? outcome(ended) : fleetState(state));
 
 export const LIVE = new Set(["mailbox", "inbox", "queued", "active"]);
 

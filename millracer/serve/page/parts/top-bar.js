@@ -4,7 +4,7 @@ import { findWorkspace } from "../lib/board.js";
 import { connection } from "../lib/connection.js";
 import { openDialog } from "../lib/dialogs.js";
 import { clock } from "../lib/format.js";
-import { boardRoute, workspaceRoute } from "../lib/route.js";
+import { boardRoute, fleetRoute, workspaceRoute } from "../lib/route.js";
 import { useStore } from "../lib/store.js";
 import { retryNow } from "../lib/stream.js";
 import { useNow } from "../lib/use-now.js";
@@ -16,7 +16,9 @@ export function TopBar({ route, board }) {
     <nav class="crumbs" aria-label="Position">
       <a href=${boardRoute()} class="brand"><${Icon} name="logo" /><span>Millracer</span></a>
       ${route.key ? html`<${Icon} name="chevron" /><a href=${workspaceRoute(route.key)} class="clip">${workspace?.name ?? route.key}</a>` : null}
+      ${route.view === "fleet" ? html`<${Icon} name="chevron" /><a href=${fleetRoute()} class="clip">Fleet</a>` : null}
     </nav>
+    ${board?.has_fleet && route.view !== "fleet" ? html`<a href=${fleetRoute()} class="top-link">Fleet</a>` : null}
     <${Connection} isReadOnly=${board?.read_only ?? false} />
     ${board && !board.read_only ? html`<button type="button" class="primary top-new" onClick=${() => openDialog({ name: "submit", workspace: route.key })}><${Icon} name="plus" /><span class="wide-only">New item</span><span class="narrow-only hidden-text">New item</span></button>` : null}
     <button type="button" class="quiet" aria-label="Help" onClick=${() => openDialog({ name: "help" })}><${Icon} name="help" /></button>

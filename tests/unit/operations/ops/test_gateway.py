@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import Cancelled, CancelReason
+from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.domain.operations import ACTIONS, OpsVersion, actions_of
 from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Session
@@ -15,10 +16,12 @@ from millracer.schemas.ops.result import OpsStatus
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.failing_store import FailingStore
 from tests.fakes.tools import ScriptedTools
+from tests.support.fleet_scene import FleetScene
 from tests.support.gateway import Desk, asked, codes, said
 
 WORK = {"root_path": "/shop"}
 ITEM = {"payload": {"work_item_id": "t1"}}
+FLEET = {"runtime_kind": "fleet", "workspace_id": "shop"}
 #: For each action, what makes it succeed on `prepared`.
 FIELDS: dict[str, dict[str, Any]] = {
     "status": {"workspace_ref": WORK},
@@ -46,6 +49,20 @@ FIELDS: dict[str, dict[str, Any]] = {
     "history": {"workspace_ref": WORK},
     "show_run": {"workspace_ref": WORK, "input": {"payload": {"run_id": "run-1"}}},
     "diagnose": {"workspace_ref": WORK},
+    "fleet_submit": {"workspace_ref": FLEET, "input": {"text": "Answer"}},
+    "fleet_list": {},
+    "fleet_show": {"input": {"payload": {"work_item_id": "two"}}},
+    "fleet_wait": {"input": {"payload": {"work_item_ids": ["one"]}}},
+    "fleet_cancel": {"input": {"payload": {"work_item_id": "three"}}},
+    "fleet_retry": {"input": {"payload": {"work_item_id": "two"}}},
+    "fleet_hosts": {},
+    "fleet_drain": {"input": {"payload": {"host": "ci-1"}}},
+    "fleet_workspaces": {},
+    "fleet_forget": {"workspace_ref": {"workspace_id": "api"}},
+    "fleet_pause": {"workspace_ref": FLEET},
+    "fleet_resume": {"workspace_ref": FLEET},
+    "fleet_schedules": {},
+    "fleet_prune": {"input": {"payload": {"older_than_seconds": 60}}},
     "list_workspaces": {},
     "select_workspace": {"input": {"payload": {"root_path": "/shop"}}},
     "register_workspace": {"input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}},
@@ -80,6 +97,14 @@ def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
     desk.tools.backends.holds("t1", ItemState.BLOCKED)
     desk.tools.backends.stages.begin("t1", "builder", "run-1")
     desk.tools.repositories.starts.append(("t1", True))
+    for text in ("one", "two", "three"):
+        desk.fleet.add(text, request_id=text)
+    desk.fleet.end(desk.fleet.begin(), "blocked")
+    desk.fleet.fleet.end_dispatch(desk.fleet.begin().item_id, DispatchStatus.SET_ASIDE)
+    if action == "fleet_wait":  # the exit code is that of the outcome
+        desk.fleet = FleetScene()
+        desk.fleet.add("one")
+        desk.fleet.end(desk.fleet.begin())
 
     answer = desk.answer(action, client_name="ui", **FIELDS[action])
 
@@ -131,6 +156,23 @@ def test_an_unknown_runtime_is_refused_for_every_action(action: str) -> None:
     assert (answer.result.status, answer.exit_code) == ("failed", 1)
     assert answer.result.workspace_ref.runtime_kind == "kubernetes"
     assert desk.tools.opened == []
+
+
+@pytest.mark.parametrize("action", [name for name, each in ACTIONS.items() if each.on_fleet])
+def test_an_action_on_a_fleet_reaches_no_workspace_here(action: str) -> None:
+    desk = Desk()
+    fields = {**FIELDS[action], "workspace_ref": {**WORK, "runtime_kind": "local"}}
+
+    assert codes(desk.answer(action, **fields).result) == ([], ["unsupported_runtime"])
+    desk.answer(action, **FIELDS[action])
+    assert desk.tools.opened == []
+
+
+def test_an_action_on_a_workspace_does_not_reach_the_fleet() -> None:
+    result = Desk().ask("status", workspace_ref={**WORK, "runtime_kind": "fleet"})
+
+    assert codes(result) == ([], ["unsupported_runtime"])
+    assert "fleet_" in (result.errors[0].suggested_action or "")
 
 
 def test_the_local_runtime_may_be_named() -> None:

@@ -24,8 +24,12 @@ WORK = {"workspace_ref": {"root_path": "/shop"}}
 ITEM = {"input": {"payload": {"work_item_id": "t1"}}}
 LATEST = sorted(set(ACTIONS) - set(actions_of(OpsVersion.V02)))
 #: A usable value and an unusable one for each required field of a payload.
-VALUES = {"work_item_id": "t1", "run_id": "run-1", "workspace_id": "w", "root_path": "/shop"}
-VALUES |= {"session_id": "s"}
+VALUES: dict[str, Any] = {"work_item_id": "t1", "run_id": "run-1", "workspace_id": "w"}
+VALUES |= {"root_path": "/shop", "session_id": "s", "host": "h"}
+VALUES |= {"work_item_ids": ["t1"], "older_than_seconds": 9}
+#: Unusable for a text; a list or a number is usable for these.
+UNUSABLE = [7, " ", None, ["x"]]
+USABLE = {("work_item_ids", "['x']"), ("older_than_seconds", "7")}
 REQUIRED = [
     (action, name)
     for action in ACTIONS
@@ -74,8 +78,15 @@ def test_an_action_of_the_reference_that_is_lacking_is_unsupported_with_the_reas
     assert "watch" in (error.suggested_action or "")
 
 
-@pytest.mark.parametrize("value", [7, " ", None, ["x"]], ids=str)
-@pytest.mark.parametrize(("action", "name"), REQUIRED)
+@pytest.mark.parametrize(
+    ("action", "name", "value"),
+    [
+        (action, name, value)
+        for action, name in REQUIRED
+        for value in UNUSABLE
+        if (name, str(value)) not in USABLE
+    ],
+)
 def test_an_unusable_required_field_of_a_payload_is_named(
     action: str, name: str, value: object
 ) -> None:

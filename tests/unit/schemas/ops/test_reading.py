@@ -284,8 +284,9 @@ def test_the_session_is_named_by_the_payload_or_the_metadata(
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_known(action: str) -> None:
-    needed = {"workspace_id": "w", "root_path": "/w", "session_id": "s", "work_item_id": "i"}
-    needed |= {"run_id": "r"}
+    needed: Json = {"workspace_id": "w", "root_path": "/w", "session_id": "s"}
+    needed |= {"work_item_id": "i", "run_id": "r", "host": "h"}
+    needed |= {"work_item_ids": ["i"], "older_than_seconds": 9}
 
     assert read(action, input=needed).action == action
 

@@ -15,7 +15,7 @@ from millracer.errors import FleetDenied
 from millracer.fleet.place import read_place, write_place
 from millracer.fleet.store import PostgresFleet
 from millracer.schemas.names import SchemaName
-from tests.integration.fleet.conftest import FleetCommand
+from tests.integration.fleet_setup.conftest import FleetCommand
 from tests.support.ops_world import assert_published
 from tests.support.postgres import connected
 

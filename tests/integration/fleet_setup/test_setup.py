@@ -20,7 +20,7 @@ from millracer.fleet.place import read_place
 from millracer.fleet.provision import prepare_database
 from millracer.fleet.store import PostgresFleet
 from millracer.schemas.names import SchemaName
-from tests.integration.fleet.conftest import FleetCommand
+from tests.integration.fleet_setup.conftest import FleetCommand
 from tests.support.ops_world import assert_published
 from tests.support.postgres import PostgresServer, connected, new_fleet_database
 

@@ -1,0 +1,58 @@
+"""The exit codes of items of the fleet: those of a run with the same outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
+from millracer.domain.fleet.items import FleetItem, ItemState
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import EXIT_CODES
+from millracer.errors import ExitCode
+
+#: The exit codes of several items, the worst first.
+_WORST_FIRST: Final[Sequence[ExitCode]] = (
+    ExitCode.INTERNAL_ERROR,
+    ExitCode.USAGE,
+    ExitCode.FAILED,
+    ExitCode.CRASHED,
+    ExitCode.RESTART_NEEDED,
+    ExitCode.BLOCKED,
+    ExitCode.BUDGET_EXHAUSTED,
+    ExitCode.TIMED_OUT,
+    ExitCode.INCOMPLETE,
+    ExitCode.TERMINATED,
+    ExitCode.INTERRUPTED,
+    ExitCode.COMPLETED,
+)
+
+
+def exit_code_of_item(item: FleetItem, result: Mapping[str, Any] | None = None) -> ExitCode:
+    """Return the exit code of an item: 0 while it is open, then that of its outcome.
+
+    Args:
+        item: the item; it counts as completed only if the completion gate said so.
+        result: its result document, for the code of a failure.
+    """
+    if item.state is not ItemState.ENDED:
+        return ExitCode.COMPLETED
+    outcome = next((each for each in Outcome if each == item.outcome), Outcome.FAILED)
+    if outcome is Outcome.COMPLETED:
+        return ExitCode.COMPLETED if item.completed else ExitCode.INCOMPLETE
+    if outcome is Outcome.CANCELLED:
+        return exit_code_of_cancel(None)
+    if outcome is Outcome.FAILED:
+        return exit_code_of_error(_first_code(result))
+    return EXIT_CODES[outcome]
+
+
+def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the worst exit code of several items; 0 for none."""
+    return min(codes, key=_WORST_FIRST.index, default=ExitCode.COMPLETED)
+
+
+def _first_code(result: Mapping[str, Any] | None) -> str:
+    errors = (result or {}).get("errors") or ()
+    first = errors[0] if errors else {}
+    return str(first.get("code", "")) if isinstance(first, Mapping) else ""

@@ -1,0 +1,1 @@
+"""The operations on the queue of a fleet."""

@@ -1,0 +1,59 @@
+"""The fleet of a server: its overview, and operations on it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.responses import Response
+
+from millracer.domain.fleet.items import ItemFilter, ItemState
+from millracer.operations.context import OperationContext
+from millracer.schemas.fleet.hosts import FleetHostDocument
+from millracer.schemas.fleet.report import describe_item
+from millracer.schemas.fleet.workspaces import FleetWorkspaceDocument
+from millracer.schemas.serve.fleet import MOST_FLEET_ITEMS, FleetOverview
+from millracer.serve.handlers.call import Call, reply
+from millracer.serve.handlers.operations import operation_request, reply_answer
+
+_ENDED = 20
+
+
+async def show_overview(call: Call) -> Response:
+    """Return hosts, workspaces, open items and the last ends.
+
+    Raises:
+        MillracerError: the fleet cannot be read.
+    """
+    context = call.service.operations.fleet_context()
+    return reply(await call.service.threads.call(partial(_overview, context)))
+
+
+def _overview(context: OperationContext) -> FleetOverview:
+    with context.open_fleet() as store:
+        hosts, workspaces = store.list_hosts(), store.list_workspaces()
+        items = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
+        ended = store.list_items(
+            ItemFilter(state=ItemState.ENDED, open_only=False, limit=MOST_FLEET_ITEMS)
+        )
+    last = sorted(ended, key=lambda each: each.ended_at or each.submitted_at, reverse=True)
+    return FleetOverview(
+        hosts=[FleetHostDocument.of(each, running=list(each.running)) for each in hosts],
+        workspaces=[
+            FleetWorkspaceDocument.of(each, labels=list(each.labels)) for each in workspaces
+        ],
+        items=[describe_item(each) for each in items],
+        ended=[describe_item(each) for each in last[:_ENDED]],
+    )
+
+
+async def perform_on_fleet(call: Call) -> Response:
+    """Perform the operation of the route on the fleet.
+
+    Raises:
+        Refusal: it failed.
+    """
+    if call.route.writes:
+        call.service.refuse_while_stopping()
+    name, request = operation_request(call, {"wait": False})
+    context = call.service.operations.fleet_context()
+    return reply_answer(await call.service.perform(name, request, context))

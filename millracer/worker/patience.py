@@ -1,0 +1,93 @@
+"""Calls of the fleet's database that are repeated until it answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from millracer.errors import FleetUnreachable
+from millracer.ports.fleet_engine import DispatchKept
+
+_log = logging.getLogger(__name__)
+_FIRST_SECONDS = 0.2
+_MOST_SECONDS = 5.0
+_QUIET_SECONDS = 60.0
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+class Outage:
+    """Reports that the database is away, once a minute, and that it is back; thread-safe.
+
+    Args:
+        say: prints one line for a person.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._lock = threading.Lock()
+        self._since: float | None = None
+        self._said_at = 0.0
+
+    def failed(self, error: FleetUnreachable) -> None:
+        """Report a call that failed."""
+        _log.info("%s", error.message)
+        now = time.monotonic()
+        with self._lock:
+            is_new = self._since is None
+            self._since = now if self._since is None else self._since
+            if not is_new and now - self._said_at < _QUIET_SECONDS:
+                return
+            self._said_at = now
+        self._say(f"{error.message}; what runs continues, and its results are kept")
+
+    def ended(self) -> None:
+        """Report that a call succeeded."""
+        with self._lock:
+            since, self._since = self._since, None
+        if since is not None:
+            self._say(f"the database answers again, after {time.monotonic() - since:.0f} s")
+
+
+class Patience:
+    """Repeats calls until the database answers, or the worker has to end.
+
+    Args:
+        outage: reports that the database is away.
+    """
+
+    def __init__(self, outage: Outage) -> None:
+        self._outage = outage
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """End every wait of this and later calls; a call itself is still made once."""
+        self._ended.set()
+
+    def call(
+        self,
+        function: Callable[_Arguments, _Answer],
+        *arguments: _Arguments.args,
+        **keywords: _Arguments.kwargs,
+    ) -> _Answer:
+        """Call a method of the store until the database answers.
+
+        Raises:
+            DispatchKept: the worker ends before that.
+        """
+        seconds = _FIRST_SECONDS
+        while True:
+            try:
+                answer = function(*arguments, **keywords)
+            except FleetUnreachable as error:
+                self._outage.failed(error)
+            else:
+                self._outage.ended()
+                return answer
+            if self._ended.wait(seconds):
+                raise DispatchKept
+            seconds = min(2 * seconds, _MOST_SECONDS)
