@@ -63,11 +63,15 @@ def load_answers() -> None:
     from millracer.domain.operations import ACTIONS, OpsVersion, load
     from millracer.millrace.files import directories
     from millracer.operations import context
-    from millracer.operations.ops import gateway, run, typed_action
+    from millracer.operations.ops import fleet_action, gateway, run, typed_action
     from millracer.schemas.ops.request import request_model
     from millracer.schemas.ops.result import result_model
+    from millracer.wiring.fleet_access import has_fleet
     from millracer.wiring.tool_factory import EXAMINE
 
+    if has_fleet(None):
+        with suppress(ImportError):  # without its libraries, each action on a fleet is refused
+            from millracer.fleet import schedules, store
     load(EXAMINE)
     for version in OpsVersion:
         request_model(version)

@@ -61,6 +61,14 @@ _OF_OTHERS = frozenset(
         *("millracer.schemas.config", "millracer.schemas.control"),
         *("millracer.schemas.doctor", "millracer.schemas.status"),
         "millracer.schemas.submit",
+        # The fleet's: of its own commands, and loaded at the start if a fleet is configured.
+        *(
+            f"millracer.{name}"
+            for name in (
+                *("wiring.fleet", "fleet.place", "fleet.store", "fleet.schedules"),
+                *("fleet.access", "fleet.checks", "fleet.provision"),
+            )
+        ),
         # Listeners of a run's end: loaded at the start if they are configured.
         *("millracer.notify.notifications", "millracer.tracing.export"),
     }

@@ -21,7 +21,7 @@ from millracer.domain.run.options import COMMAND_LINE_OPTIONS, Group
 _ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
 
 #: Positional arguments precede the options in the signature.
-_ARGUMENTS = frozenset({"task", "item", "words"})
+_ARGUMENTS = frozenset({"task", "item", "name", "workspace", "cron", "words"})
 #: The groups of the help that several commands have; None is that without a name.
 _SHARED_GROUPS = frozenset({None, options.OUTPUT_GROUP, *(group.value for group in Group)})
 

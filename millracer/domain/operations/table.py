@@ -394,7 +394,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             _N.FLEET_LIST,
             "List the items of the fleet, and why each has not started.",
             "FleetListRequest",
-            "items:answer_list",
+            "listing:answer_list",
             "items:FleetListResult",
             command="ps:ps",
             words=("ps",),

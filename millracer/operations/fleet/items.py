@@ -1,14 +1,11 @@
-"""Read the items of a fleet, and wait for their ends."""
+"""Show one item of a fleet, and wait for the ends of items."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from millracer.cancellation import Wait
-from millracer.domain.fleet.items import FleetItem, FleetItemDetail, ItemFilter, ItemState
+from millracer.domain.fleet.items import FleetItemDetail, ItemState
 from millracer.domain.fleet.outcomes import exit_code_of_item, worst_of
 from millracer.domain.operations.fleet_requests import (
-    FleetListRequest,
     FleetShowRequest,
     FleetWaitRequest,
 )
@@ -18,55 +15,8 @@ from millracer.operations.context import OperationContext
 from millracer.operations.fleet.follow import await_ends, find_detail
 from millracer.operations.fleet.steps import next_steps
 from millracer.schemas.fleet.item import FleetItemResult, describe_detail
-from millracer.schemas.fleet.items import FleetListResult
 from millracer.schemas.fleet.report import describe_item
 from millracer.schemas.fleet.wait import FleetWaitResult
-
-
-def answer_list(request: FleetListRequest, context: OperationContext) -> Answer[FleetListResult]:
-    """List the items of the fleet: running first, then by priority and submission.
-
-    Raises:
-        InvalidRequest: the state is unknown, or the limit is not positive.
-        MillracerError: the fleet cannot be reached.
-    """
-    wanted = filter_of(request)
-    with context.open_fleet() as store:
-        items = store.list_items(wanted)
-    return Answer(result=describe_items(items), exit_code=ExitCode.COMPLETED)
-
-
-def describe_items(items: Iterable[FleetItem]) -> FleetListResult:
-    """Return the published form of a list of items."""
-    return FleetListResult(items=[describe_item(each) for each in items])
-
-
-def filter_of(request: FleetListRequest) -> ItemFilter:
-    """Return the store's filter of a request.
-
-    Raises:
-        InvalidRequest: the state is unknown, or the limit is not positive.
-    """
-    state = next((each for each in ItemState if each == request.state), None)
-    if request.state is not None and state is None:
-        raise InvalidRequest(
-            f"items of the fleet have no state {request.state!r:.100}",
-            field="state",
-            suggested_action=f"use one of {', '.join(ItemState)}",
-        )
-    if request.limit < 1:
-        raise InvalidRequest(
-            f"the limit {request.limit} is not positive",
-            field="limit",
-            suggested_action="use a limit of at least 1",
-        )
-    return ItemFilter(
-        workspace_id=request.workspace_id,
-        host=request.host,
-        state=state,
-        open_only=not request.all_items and state is not ItemState.ENDED,
-        limit=request.limit,
-    )
 
 
 def answer_show(request: FleetShowRequest, context: OperationContext) -> Answer[FleetItemResult]:

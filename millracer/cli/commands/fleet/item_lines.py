@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from millracer.cli.terminal.ages import age
+from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say
-from millracer.cli.terminal.style import Role, paint
+from millracer.cli.terminal.style import Role, Stream, columns, paint
 from millracer.cli.terminal.tables import in_line, one_line, table
 from millracer.domain.fleet.explanation import explain
 from millracer.domain.fleet.items import FleetItem, ItemState
@@ -19,33 +20,51 @@ if TYPE_CHECKING:
     from millracer.schemas.fleet.item import FleetItemResult
     from millracer.schemas.fleet.report import FleetItemDocument
 
-_HEADER = ("ITEM", "WORKSPACE", "HOST", "STATE", "PRIO", "TRY", "SINCE", "WHY")
+_HEADER = ("ITEM", "WORKSPACE", "HOST", "STATE", "PRIO", "TRY", "SINCE")
+#: A narrower terminal has no room for the reasons in the table.
+_WIDE_COLUMNS = 120
 _TASK_LENGTH = 100
 _LABEL_COLUMNS = 11
 
 
 def item_table(items: Sequence[FleetItemDocument], now: datetime) -> list[str]:
-    """Return the lines of a table of items."""
+    """Return the lines of a table of items.
+
+    On a narrow terminal, the reason of an item has a line of its own.
+    """
     if not items:
         return ["no items"]
-    return table(
-        _HEADER,
-        [
-            (
-                each.work_item_id,
-                each.workspace_id or f"({each.label})",
-                each.host or "-",
-                state_of(each),
-                str(each.priority),
-                str(each.attempts),
-                age(_since(each), now),
-                each.why or (each.progress.message if _is_running(each) and each.progress else ""),
-            )
-            for each in items
-        ],
-        shrinks=("WHY", "ITEM"),
-        drops="WHY",
+    rows = [_table_row(each, now) for each in items]
+    whys = [_why(each) for each in items]
+    room = columns(Stream.OUT)
+    if room is None or room >= _WIDE_COLUMNS:
+        lines = ((*row, why) for row, why in zip(rows, whys, strict=True))
+        return table((*_HEADER, "WHY"), lines, shrinks=("WHY", "ITEM"))
+    header, *shown = table(_HEADER, rows, shrinks=("ITEM",))
+    return [header, *(line for pair in zip(shown, whys, strict=True) for line in _pair(*pair))]
+
+
+def _pair(row: str, why: str) -> list[str]:
+    return [row, *(hanging("  ", why) if why else ())]
+
+
+def _table_row(item: FleetItemDocument, now: datetime) -> tuple[str, ...]:
+    return (
+        item.work_item_id,
+        item.workspace_id or f"({item.label})",
+        item.host or "-",
+        state_of(item),
+        str(item.priority),
+        str(item.attempts),
+        age(_since(item), now),
     )
+
+
+def _why(item: FleetItemDocument) -> str:
+    """Return why an item does not continue; of one that does, its progress."""
+    if item.why or not _is_running(item) or item.progress is None:
+        return item.why
+    return item.progress.message
 
 
 def state_of(item: FleetItemDocument) -> str:
@@ -167,7 +186,3 @@ def _since(item: FleetItemDocument) -> datetime:
 
 def _is_running(item: FleetItemDocument) -> bool:
     return item.state is ItemState.RUNNING
-
-
-#: Reports a change of an item that a command waits for.
-OnChange = Callable[[FleetItem], None]

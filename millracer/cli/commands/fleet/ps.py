@@ -87,25 +87,24 @@ def _watch(common: CommonOptions, request: FleetListRequest, *, as_json: bool) -
     from millracer.domain.failures import CallerCancelled  # noqa: PLC0415 - as above
     from millracer.errors import ExitCode, FleetUnreachable, MillracerError  # noqa: PLC0415
     from millracer.operations.answer import Answer  # noqa: PLC0415 - as above
-    from millracer.operations.fleet.items import describe_items, filter_of  # noqa: PLC0415
+    from millracer.operations.fleet.listing import describe_items, filter_of  # noqa: PLC0415
     from millracer.operations.registry import fail  # noqa: PLC0415 - as above
     from millracer.schemas.base import render  # noqa: PLC0415 - as above
 
     show = _renderer(as_json=as_json)
+    redraws = not as_json and _can_redraw()  # the ages on a screen grow
 
     def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[Any]:
         context = context_of(common, memory, cancellation)
         wanted = filter_of(request)
         with context.open_fleet() as store:
-            shown: str | None = None
-            is_first = True
+            shown: FleetListResult | None = None
             while has_reader():
-                with suppress(*(() if is_first else (FleetUnreachable,))):
-                    text = show(describe_items(store.list_items(wanted)))
-                    if text != shown:
-                        shown = text
-                        print_text(text)
-                is_first = False
+                with suppress(*(() if shown is None else (FleetUnreachable,))):
+                    found = describe_items(store.list_items(wanted))
+                    if redraws or found != shown:
+                        shown = found
+                        print_text(show(found))
                 cancellation.sleep(_POLL_SECONDS)
         return Answer(result=None, exit_code=ExitCode.COMPLETED)
 
@@ -126,12 +125,18 @@ def _watch(common: CommonOptions, request: FleetListRequest, *, as_json: bool) -
 
 def _renderer(*, as_json: bool) -> Callable[[FleetListResult], str]:
     """Return the function that renders one list."""
-    from millracer.cli.terminal.stderr import can_clear, printable  # noqa: PLC0415 - for a person
+    from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - for a person
     from millracer.cli.terminal.style import Stream, resolve  # noqa: PLC0415 - as above
 
     if as_json:
         from millracer.schemas.base import render_line  # noqa: PLC0415 - loads the models
 
         return render_line
-    clear = _CLEAR if sys.stdout.isatty() and can_clear() else ""
+    clear = _CLEAR if _can_redraw() else ""
     return lambda result: clear + resolve(printable(_text(result)), Stream.OUT)
+
+
+def _can_redraw() -> bool:
+    from millracer.cli.terminal.stderr import can_clear  # noqa: PLC0415 - as above
+
+    return sys.stdout.isatty() and can_clear()
