@@ -30,6 +30,7 @@ from millracer.demo.scripted_model import (
 from millracer.run.prompts import DECISION_MARK, NOTICE_MARK, REPORT_MARK
 from tests.docs.screen import Screen
 from tests.docs.shown import ROOT, Block
+from tests.support.fleet_folder import fleet_data_folder
 from tests.support.operator_cli import NEW_PROMPT, Terminal
 from tests.support.scenario import Scenario
 from tests.support.workspace import Workspace, make_workspace
@@ -140,13 +141,14 @@ def scene(
     workspace_folder.parent.mkdir(parents=True)
     workspace = make_workspace(workspace_folder, millrace, scenario, files=FILES)
     shutil.copytree(ROOT / "docs" / "examples", home / "docs" / "examples")
-    with ScriptedModel(respond) as model:
+    with ScriptedModel(respond) as model, fleet_data_folder() as fleet_data:
         write_agent_directory(folder / "agent", model.base_url)
         environment = {
             **{name: value for name, value in os.environ.items() if not _is_left_out(name)},
             **agent_environment(folder / "agent", home),
             "PATH": f"{_commands(home / '.local' / 'bin', millrace, pi)}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
+            "MILLRACER_FLEET_DATA_DIR": str(fleet_data),
         }
         yield Scene(home=home, environment=environment, workspace=workspace, model=model)
 

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import pytest
 
 from millracer.domain.fleet.setup import FleetPlace
-from millracer.fleet import local_server
+from tests.support.fleet_folder import fleet_data_folder
 from tests.support.forked_command import start_command
 from tests.support.postgres import PostgresServer, new_fleet_database
 
@@ -51,13 +48,8 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def data() -> Iterator[Path]:
     """A folder for a private server, which the server's user can enter; the server is ended."""
-    outer = Path(tempfile.mkdtemp(prefix="millracer-fleet."))
-    outer.chmod(0o711)
-    folder = outer / "data"
-    yield folder
-    with suppress(Exception):
-        local_server.stop(folder)
-    shutil.rmtree(outer, ignore_errors=True)
+    with fleet_data_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
