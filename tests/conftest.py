@@ -43,7 +43,7 @@ _LINUX_CALLS = (
     (time, "CLOCK_BOOTTIME"),
 )
 
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, database=None)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=25, database=None)
 settings.register_profile("nightly", deadline=None, max_examples=500, print_blob=True)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=10, database=None)
 settings.register_profile("dev", deadline=None, max_examples=25)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from millracer.cancellation import Cancelled, CancelReason
 from millracer.cli.command_table import named_in
 from millracer.cli.internal_errors import record_bug
+from millracer.cli.process.signals import raised_reason
 from millracer.cli.terminal.stderr import say, say_error
 from millracer.cli.terminal.stdout import OutputLost, print_text
 from millracer.domain.failures import CallerCancelled, exit_code_of_cancel, exit_code_of_failure
@@ -62,4 +63,6 @@ def completed(work: Callable[[], _Result], fail: Callable[[MillracerError], _Res
     except OutputLost:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
+        if (reason := raised_reason()) is not None:  # other code replaced the handler's exception
+            return fail(CallerCancelled(reason))
         return fail(record_bug(error))

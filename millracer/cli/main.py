@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from millracer.cancellation import Cancelled
-from millracer.cli.process.signals import signals_ignored, signals_raise, undo_parents_blocking
+from millracer.cli.process.signals import (
+    raised_reason,
+    signals_ignored,
+    signals_raise,
+    undo_parents_blocking,
+)
 from millracer.cli.terminal.buffered_stderr import finish_standard_error, own_standard_error
 from millracer.cli.terminal.stdout import (
     OutputLost,
@@ -86,6 +91,10 @@ def _command(arguments: Sequence[str]) -> int:
     except OutputLost:
         raise
     except Exception as error:  # noqa: BLE001 - a JSON caller gets a document for this, too
+        if (reason := raised_reason()) is not None:  # other code replaced the handler's exception
+            from millracer.cli.command import report_cancelled  # noqa: PLC0415 - rarely needed
+
+            return report_cancelled(arguments, reason)
         from millracer.cli.internal_errors import say_bug  # noqa: PLC0415 - rarely needed
 
         bug = say_bug(error)

@@ -94,7 +94,7 @@ def start(place: FleetPlace, file: Path, say: Callable[[str], None]) -> bool:
     _make_folder(folder)
     with locked(folder / "lock", Wait.for_seconds(_SECONDS)):
         data = folder / "data"
-        programs = _programs(_major(data))
+        programs = find_programs(_major(data))
         if not data.exists():
             say("making a private database server; this takes some seconds")
             _make_data(folder, programs, passfile, port)
@@ -134,7 +134,7 @@ def stop(folder: Path) -> bool:
     if not data.exists():
         return False
     with locked(folder / "lock", Wait.for_seconds(_SECONDS)):
-        programs = _programs(_major(data))
+        programs = find_programs(_major(data))
         if not _is_running(data, programs):
             return False
         _control(programs, data, "-m", "fast", "stop")
@@ -249,7 +249,7 @@ def _read_password(passfile: Path) -> str:
     return passfile.read_text(encoding="utf-8").strip().rpartition(":")[2]
 
 
-def _programs(major: int | None) -> Path:
+def find_programs(major: int | None) -> Path:
     """Return the folder of PostgreSQL's programs.
 
     Args:

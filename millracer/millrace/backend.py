@@ -83,7 +83,7 @@ from millracer.millrace.wire.text_output import (
 )
 from millracer.millrace.wire.traceback import exception_line
 from millracer.ports import Backend
-from millracer.system.files import locked, write_atomically
+from millracer.system.files import locked, read_regular_text, write_atomically
 from millracer.system.processes import Completed
 
 
@@ -245,7 +245,7 @@ class CliMillrace(Backend):
             candidates.append(Path(item_status.path))
         for path in candidates:
             with suppress(OSError):
-                return path.read_text(encoding="utf-8", errors="replace")
+                return read_regular_text(path)
         return None
 
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
@@ -321,7 +321,7 @@ class CliMillrace(Backend):
         """Yield item id and request hash of each stored document; skip unreadable ones."""
         for path in sorted(self._paths.intake.glob(f"*{SUFFIX}")):
             with suppress(OSError):
-                request_hash = request_hash_in(path.read_text(encoding="utf-8", errors="replace"))
+                request_hash = request_hash_in(read_regular_text(path))
                 if request_hash is not None:
                     yield path.name.partition(".")[0].removeprefix(IDEA_PREFIX), request_hash
 

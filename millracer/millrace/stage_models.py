@@ -22,6 +22,7 @@ from millracer.millrace.wire.compiled_plan import (
     PiRunner,
     PlanNode,
 )
+from millracer.system.files import read_regular
 
 _PI_RUNNER = "pi_rpc"
 _OF_MODE = "mode:"  #: how the plan marks an alias that the mode's definition chose
@@ -68,7 +69,7 @@ def read_pi_runner(root: Path) -> PiRunner:
 def _read_plan(root: Path) -> CompiledPlan:
     path = WorkspacePaths(root).state / "compiled_plan.json"
     try:
-        return CompiledPlan.model_validate_json(path.read_bytes())
+        return CompiledPlan.model_validate_json(read_regular(path))
     except (OSError, ValidationError) as exc:
         raise ProtocolError(TOOL, f"Millrace's compiled plan cannot be read: {exc}") from exc
 
@@ -76,7 +77,7 @@ def _read_plan(root: Path) -> CompiledPlan:
 def _read_config(root: Path) -> MillraceConfig:
     path = WorkspacePaths(root).agents / "millrace.toml"
     try:
-        return MillraceConfig.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return MillraceConfig.model_validate(tomllib.loads(read_regular(path).decode()))
     except FileNotFoundError:
         return MillraceConfig()
     except (OSError, ValueError) as exc:  # both parsers' errors are ValueErrors

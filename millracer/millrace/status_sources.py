@@ -21,6 +21,7 @@ from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.commands.install import find_install
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LastStageResult, LockFile
+from millracer.system.files import read_regular
 from millracer.system.proc import shows_processes, start_time
 
 #: Too large to check each time; Millrace reads only the part that the snapshot names.
@@ -181,13 +182,13 @@ def _walk(folder: str, *, passing_over: str | None = None) -> Iterator[tuple[str
 
 def _owner(lock: Path) -> int | None:
     try:
-        return LockFile.model_validate_json(lock.read_bytes()).owner_pid
+        return LockFile.model_validate_json(read_regular(lock)).owner_pid
     except FileNotFoundError:
         return None
 
 
 def _last_results(paths: WorkspacePaths) -> Path | None:
     """Return the folder of the last stage's result, if the snapshot names one."""
-    snapshot = LastStageResult.model_validate_json(paths.snapshot.read_bytes())
+    snapshot = LastStageResult.model_validate_json(read_regular(paths.snapshot))
     named = snapshot.last_stage_result_path
     return None if named is None else (paths.root / named).parent

@@ -148,7 +148,9 @@ class Guard:
         if path in _PUBLIC_PATHS or path.startswith(_PUBLIC):
             return
         given = headers.get(b"authorization", b"")
-        if not hmac.compare_digest(given, b"Bearer " + admission.token.encode()):
+        scheme, _, token = given.partition(b" ")  # RFC 9110: the scheme has no case
+        is_known = hmac.compare_digest(token, admission.token.encode())
+        if not (scheme.lower() == b"bearer" and is_known):
             raise Refusal(
                 HTTPStatus.UNAUTHORIZED,
                 "the request has no token of this server"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
+
+from starlette.types import Receive, Scope, Send
 
 from millracer.domain.operations import load
 from millracer.errors import InvalidRequest, MillracerError
@@ -90,7 +95,52 @@ class ServerRunner:
         return ServedWorkspace(path=place.root_path)
 
 
-def open_mcp(service: Service, admission: Admission, report_bug: ReportBug) -> HttpEndpoint | None:
+class McpEndpoint:
+    """MCP as an ASGI application that loads its library, 25 MiB of memory, at the first request.
+
+    `running` surrounds its use.
+
+    Args:
+        make: loads the library and returns the application.
+    """
+
+    def __init__(self, make: Callable[[], HttpEndpoint]) -> None:
+        self._make = make
+        self._requested = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Answer requests within the block."""
+        self._ready: asyncio.Future[HttpEndpoint] = asyncio.get_running_loop().create_future()
+        keeping = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+            self._ready.cancel()
+
+    async def _keep(self) -> None:
+        """Enter and leave the application in one task, as its library requires."""
+        await self._requested.wait()
+        try:
+            endpoint = await asyncio.to_thread(self._make)
+        except Exception as error:  # noqa: BLE001 - each request reports it
+            self._ready.set_exception(error)
+            return
+        async with endpoint.running():
+            self._ready.set_result(endpoint)
+            await asyncio.get_running_loop().create_future()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        self._requested.set()
+        endpoint = await asyncio.shield(self._ready)
+        await endpoint(scope, receive, send)
+
+
+def open_mcp(service: Service, admission: Admission, report_bug: ReportBug) -> McpEndpoint | None:
     """Return the endpoint; None if the library is not installed."""
     tools = service.operations.tools
     if find_spec(_LIBRARY) is None or not isinstance(tools, ProgramFactory | PortFactory):
@@ -102,11 +152,15 @@ def open_mcp(service: Service, admission: Admission, report_bug: ReportBug) -> H
         runner=ServerRunner(service.workspaces, service.runs),
         cancellation=service.operations.cancellation,
     )
-    endpoint: HttpEndpoint = load("millracer.mcp.http:HttpEndpoint")(
-        actions,
-        offered(allow_control=True, read_only=service.read_only),
-        report_bug,
-        hosts=admission.hosts,
-        origins=admission.origins,
-    )
-    return endpoint
+
+    def make() -> HttpEndpoint:
+        endpoint: HttpEndpoint = load("millracer.mcp.http:HttpEndpoint")(
+            actions,
+            offered(allow_control=True, read_only=service.read_only),
+            report_bug,
+            hosts=admission.hosts,
+            origins=admission.origins,
+        )
+        return endpoint
+
+    return McpEndpoint(make)

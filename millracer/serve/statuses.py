@@ -24,7 +24,7 @@ _OF_CODE: Mapping[str, HTTPStatus] = {
     "daemon_in_use": HTTPStatus.CONFLICT,
     "workspace_unusable": HTTPStatus.CONFLICT,
     "workspace_uninitialised": HTTPStatus.CONFLICT,
-    "changes_unknown": HTTPStatus.CONFLICT,
+    "changes_unknown": HTTPStatus.NOT_FOUND,
     "secret_in_task": HTTPStatus.UNPROCESSABLE_ENTITY,
     "fleet_denied": HTTPStatus.FORBIDDEN,
     "fleet_not_configured": HTTPStatus.NOT_FOUND,

@@ -133,9 +133,15 @@ class Workspaces:
         """Register a directory.
 
         Raises:
-            InvalidRequest: it is not a directory, or the id is in use.
+            InvalidRequest: it is not the absolute path of a directory, or the id is in use.
             StoreUnavailable: the registry cannot be written.
         """
+        if not path.startswith("/"):
+            raise InvalidRequest(
+                f"{path} is not an absolute path",
+                field="path",
+                suggested_action="write the whole path of the directory, from /",
+            )
         directories = open_directories()
         absolute = directories.absolute(path)
         if not directories.exists(absolute):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from typing import Protocol, Self
@@ -91,6 +92,8 @@ class Wakeup:
         folders: absolute paths; `watch_folders` tries missing ones again.
         closes: see `open_changes`.
         burst_seconds: how long to keep sleeping after the first change.
+        retry_seconds: the shortest time between two attempts to watch missing folders while no
+            change is reported.
     """
 
     def __init__(
@@ -99,12 +102,14 @@ class Wakeup:
         *,
         closes: bool = False,
         burst_seconds: float = _BURST_SECONDS,
+        retry_seconds: float = 0.0,
     ) -> None:
-        self._burst_seconds = burst_seconds
+        self._burst_seconds, self._retry_seconds = burst_seconds, retry_seconds
         self._missing = list(dict.fromkeys(folders))
         self._changes = open_changes(closes=closes)
         self._stop = _open_stop() if self._changes is not None else None
         self._process: ProcessEnd | None = None
+        self._next_attempt = 0.0
         self.watch_folders()
 
     def __enter__(self) -> Self:
@@ -120,8 +125,9 @@ class Wakeup:
 
     def watch_folders(self) -> None:
         """Watch the folders that were missing and exist now."""
-        if self._changes is None or not self._missing:
+        if self._changes is None or not self._missing or time.monotonic() < self._next_attempt:
             return
+        self._next_attempt = time.monotonic() + self._retry_seconds
         try:
             self._missing = self._changes.watch(self._missing)
         except (OSError, RuntimeError):
@@ -185,6 +191,7 @@ class Wakeup:
     def _take_wakeup(self) -> None:
         if self._has_process_ended():
             self._forget_process()  # it would end every later sleep immediately
+        self._next_attempt = 0.0
         if self._changes is not None:
             self._missing.extend(self._changes.take_removed())
 

@@ -48,6 +48,16 @@ def read_regular(path: Path) -> bytes:
         return file.read()
 
 
+def read_regular_text(path: Path) -> str:
+    """Return the text of a regular file; invalid UTF-8 is replaced, and each line end is a newline.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
+    with os.fdopen(open_regular(path, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file atomically, mode 0600; after a crash it has the old or the new content.
 

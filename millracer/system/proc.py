@@ -10,15 +10,44 @@ import errno
 import os
 import sys
 import time
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import psutil
 
 from millracer.errors import ProcUnavailable, RunWarning
 from millracer.system.linux import has_linux_calls
 
-_START_FIELD = 19  #: of `/proc/PID/stat`, counted from what follows the name
+#: Fields of `/proc/PID/stat`, counted from what follows the name.
+_STATE_FIELD, _THREADS_FIELD, _START_FIELD = 0, 17, 19
+
+
+@dataclass(frozen=True, slots=True)
+class LinuxProcess:
+    """What `/proc` says about a process.
+
+    Attributes:
+        is_zombie: it has ended and was not reaped. A process whose first thread has ended has the
+            same state, but its other threads still hold its files.
+        started_at: in epoch seconds.
+    """
+
+    is_zombie: bool
+    started_at: float
+
+
+def read_linux_process(pid: int) -> LinuxProcess:
+    """Read a process from its own folder of `/proc`.
+
+    Raises:
+        OSError: it is gone, or access is denied.
+    """
+    fields = _stat_fields(pid)
+    try:
+        is_zombie = fields[_STATE_FIELD] == b"Z" and int(fields[_THREADS_FIELD]) <= 1
+        return LinuxProcess(is_zombie=is_zombie, started_at=_started_at(fields))
+    except (ValueError, IndexError) as exc:
+        raise _incomplete() from exc
 
 
 def shows_processes() -> bool:
@@ -28,8 +57,9 @@ def shows_processes() -> bool:
     pid = os.getpid()
     try:
         # A `/proc` of another pid namespace shows this process under another pid, or not at all.
-        return (_procfs() / "self").readlink().name == str(pid) and _start_ticks(pid) >= 0
-    except OSError:
+        is_own = os.readlink(f"{_procfs()}/self") == str(pid)  # noqa: PTH115 - read each second
+        return is_own and int(_stat_fields(pid)[_START_FIELD]) >= 0
+    except (OSError, ValueError, IndexError):
         return False
 
 
@@ -67,7 +97,7 @@ def start_time(process: psutil.Process) -> float:
     """
     if not has_linux_calls():
         return float(process.create_time())
-    return _start_ticks(process.pid) / os.sysconf("SC_CLK_TCK") + _boot_time()
+    return read_linux_process(process.pid).started_at
 
 
 def start_mark(pid: int) -> float:
@@ -78,20 +108,30 @@ def start_mark(pid: int) -> float:
     Raises:
         psutil.Error, OSError: the process is gone, or access is denied.
     """
-    return float(_start_ticks(pid) if has_linux_calls() else psutil.Process(pid).create_time())
-
-
-def _procfs() -> Path:
-    return Path(getattr(psutil, "PROCFS_PATH", "/proc"))  # only psutil for Linux has it
-
-
-def _start_ticks(pid: int) -> int:
-    stat = (_procfs() / str(pid) / "stat").read_bytes()
+    if not has_linux_calls():
+        return float(psutil.Process(pid).create_time())
     try:
-        # The name before the last bracket may contain anything.
-        return int(stat.rpartition(b")")[2].split()[_START_FIELD])
+        return float(_stat_fields(pid)[_START_FIELD])
     except (ValueError, IndexError) as exc:
-        raise OSError(errno.EINVAL, "it has no start time of the process") from exc
+        raise _incomplete() from exc
+
+
+def _procfs() -> str:
+    return str(getattr(psutil, "PROCFS_PATH", "/proc"))  # only psutil for Linux has it
+
+
+def _stat_fields(pid: int) -> list[bytes]:
+    """Return the fields after the name, which may contain anything but ends at the last bracket."""
+    with open(f"{_procfs()}/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - read each second
+        return file.read().rpartition(b")")[2].split()
+
+
+def _started_at(fields: list[bytes]) -> float:
+    return int(fields[_START_FIELD]) / os.sysconf("SC_CLK_TCK") + _boot_time()
+
+
+def _incomplete() -> OSError:
+    return OSError(errno.EINVAL, "it has no start time of the process")
 
 
 def _boot_time() -> float:

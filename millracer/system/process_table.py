@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from millracer.system.proc import refuse_unseen, start_time
+from millracer.system.linux import has_linux_calls
+from millracer.system.proc import read_linux_process, refuse_unseen, start_time
 
 #: The environment variable that marks a process as started by Millracer.
 TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
@@ -29,6 +30,9 @@ def started_at(pid: int) -> float | None:
     """
     refuse_unseen()
     try:
+        if has_linux_calls():
+            found = read_linux_process(pid)
+            return None if found.is_zombie else found.started_at
         process = psutil.Process(pid)
         return None if is_zombie(process) else start_time(process)
     except (psutil.Error, OSError):

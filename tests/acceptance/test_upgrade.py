@@ -138,7 +138,7 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path, Installation.at(tmp_path / "installed"))
 
 
-@pytest.fixture(params=["removed", "replaced"])
+@pytest.fixture(params=[pytest.param("removed", marks=pytest.mark.slow), "replaced"])
 def upgrade(request: pytest.FixtureRequest, scene: Scene) -> Upgrade:
     return scene.installation.remove if request.param == "removed" else scene.installation.replace
 

@@ -57,3 +57,20 @@ def test_words_of_the_backend_are_found() -> None:
     assert _STAGES.search("updater")
     assert _STAGES.search("RECON_NOOP")
     assert not _STAGES.search("arbiter_complete")
+
+
+#: Modules that read programs and the files of processes, which no agent writes.
+_READ_PROGRAMS = frozenset({"fork_server/server.py", "commands/install.py"})
+_BLOCKING_READ = re.compile(r"\.read_(?:text|bytes)\(|\.open\(\"rb?\"|\.open\(encoding")
+
+
+def test_an_agents_pipe_blocks_no_read_of_a_workspace() -> None:
+    """`open_regular` opens any file of a workspace; other calls wait for the writer of a pipe."""
+    backend = _PACKAGE / "millrace"
+    reading = {
+        str(path.relative_to(backend))
+        for path in backend.rglob("*.py")
+        if _BLOCKING_READ.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert reading == _READ_PROGRAMS

@@ -150,3 +150,12 @@ def test_the_help_names_the_documentation_of_the_package() -> None:
 
     assert project["urls"]["Documentation"] == DOCUMENTATION_URL
     assert DOCUMENTATION_URL in shown
+
+
+def test_no_module_needs_unicodedata_to_compile() -> None:
+    """A signal that arrives while Python's compiler imports it becomes a `SyntaxError`."""
+    named = "\\" + "N{"
+    modules = sorted((_ROOT / "millracer").rglob("*.py"))
+
+    assert modules
+    assert [path.name for path in modules if named in path.read_text(encoding="utf-8")] == []

@@ -6,13 +6,19 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import psutil
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
-from millracer.cli.process.signals import ending_told, signals_cancel, signals_raise
+from millracer.cli.process.signals import (
+    ending_told,
+    forget_signals,
+    raised_reason,
+    signals_cancel,
+    signals_raise,
+)
 
 REASONS = {
     signal.SIGINT: CancelReason.INTERRUPTED,
@@ -32,6 +38,7 @@ def open_descriptors() -> int:
 def handlers_come_back() -> Iterator[None]:
     before = [signal.getsignal(number) for number in REASONS]
     yield
+    forget_signals()
     assert [signal.getsignal(number) for number in REASONS] == before
     assert signal.set_wakeup_fd(-1) == -1
 
@@ -69,6 +76,23 @@ def test_a_signal_in_the_moment_of_leaving_is_not_lost() -> None:
         signal.set_wakeup_fd(descriptor)
 
     assert cancellation.reason is CancelReason.TERMINATED
+
+
+def test_a_signal_whose_exception_other_code_swallows_cancels_the_next_work() -> None:
+    cancellation = Cancellation()
+
+    with signals_raise():
+        with suppress(Cancelled):
+            os.kill(os.getpid(), signal.SIGTERM)
+        with signals_cancel(cancellation):
+            assert cancellation.reason is CancelReason.TERMINATED
+
+
+def test_a_delivered_exception_is_forgotten() -> None:
+    with pytest.raises(Cancelled), signals_raise():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert raised_reason() is None
 
 
 def test_leaving_leaves_no_descriptor_and_no_thread() -> None:

@@ -255,3 +255,13 @@ def test_a_request_that_never_ends_can_be_interrupted() -> None:
     assert process.returncode == 130
     assert json.loads(printed)["status"] == "cancelled"
     assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("raising", ["command", "work"])
+def test_a_signal_whose_exception_is_replaced_cancels_the_command(raising: str) -> None:
+    words = (sys.executable, "-m", "tests.children.interrupted_compiling", raising)
+    ran = run(*words, "config", "show", "--json")
+
+    assert ran.returncode == 128 + signal.SIGTERM, ran.stderr
+    assert [each["code"] for each in json.loads(ran.stdout)["errors"]] == ["cancelled"]
+    assert "internal error" not in ran.stderr

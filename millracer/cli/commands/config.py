@@ -17,7 +17,7 @@ from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.tables import table
 from millracer.domain.checks import name_command
 from millracer.domain.configuration import ValueOrigin
-from millracer.domain.failures import exit_code_of_error
+from millracer.domain.failures import exit_code_of_failure
 from millracer.domain.programs import Tool, ToolOrigin
 from millracer.domain.run.options import FILE_OPTIONS, Form
 from millracer.domain.work.modes import DEFAULT_MODE
@@ -59,21 +59,22 @@ def show(
 ) -> None:
     """Show the effective value and origin of each option."""
 
-    def work() -> ConfigResult:
+    def work() -> tuple[ConfigResult, ExitCode]:
         with closing(common.programs), open_store() as store:
             memory = SessionMemory(store)
             place = find_place(common.workspace, common.session_id, memory)
             result = _result(common, place)
             say_warnings((*place.warnings, *memory.warnings))
-            return result
+            return result, ExitCode.COMPLETED
 
-    result = completed(work, describe_failure)
+    result, code = completed(
+        work, lambda error: (describe_failure(error), exit_code_of_failure(error))
+    )
     say_errors(result.errors)
     if as_json:
         print_text(render(result))
     elif not result.errors:
         print_shown("\n".join(_lines(result)))
-    code = exit_code_of_error(result.errors[0].code) if result.errors else ExitCode.COMPLETED
     raise typer.Exit(code)
 
 

@@ -59,6 +59,7 @@ class SeenSignal:
 
 
 _first: SeenSignal | None = None
+_raised: CancelReason | None = None
 
 
 def first_signal() -> SeenSignal | None:
@@ -66,10 +67,19 @@ def first_signal() -> SeenSignal | None:
     return _first
 
 
+def raised_reason() -> CancelReason | None:
+    """Return the reason of a raised `Cancelled` that did not leave its block, or None.
+
+    Interrupted code may replace or swallow it: Python's compiler reports a `SyntaxError` instead
+    while it imports what an escape needs.
+    """
+    return _raised
+
+
 def forget_signals() -> None:
-    """Forget the first signal, for a command that continues after it."""
-    global _first  # noqa: PLW0603 - a process has one set of handlers
-    _first = None
+    """Forget the received signals, for a command that continues after them."""
+    global _first, _raised  # noqa: PLW0603 - a process has one set of handlers
+    _first = _raised = None
 
 
 def _remember(number: int) -> None:
@@ -99,12 +109,15 @@ def signals_cancel(
 ) -> Iterator[None]:
     """Within the block, the first signal cancels; a second one makes the cancellation urgent.
 
-    Only the main thread may enter it; the previous handlers are restored at the end.
+    A signal that raised before, and whose exception was swallowed, cancels at once. Only the main
+    thread may enter it; the previous handlers are restored at the end.
 
     Args:
         cancellation: the cancellation to request.
         then: called after each signal, in another thread.
     """
+    if _raised is not None:  # swallowed, else this command had ended
+        cancellation.cancel(_raised)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     seen: list[int] = []  # the listener handles these, unless one arrives at the end of the block
@@ -130,8 +143,13 @@ def signals_cancel(
 @contextmanager
 def signals_raise() -> Iterator[None]:
     """Within the block, signals raise `Cancelled`; for blocking reads."""
-    with _handled(_raise, _free_signals()):
-        yield
+    global _raised  # noqa: PLW0603 - the same
+    try:
+        with _handled(_raise, _free_signals()):
+            yield
+    except Cancelled:
+        _raised = None
+        raise
 
 
 @contextmanager
@@ -202,4 +220,6 @@ def _listen(
 
 
 def _raise(number: int) -> None:
+    global _raised  # noqa: PLW0603 - the same
+    _raised = _raised or _REASONS[number]
     raise Cancelled(_REASONS[number])

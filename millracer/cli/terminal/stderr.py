@@ -55,7 +55,7 @@ def printable(text: str) -> str:
 
 def without_steering(text: str) -> str:
     """Replace control characters and characters that reorder the shown text."""
-    return _STEERS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    return _STEERS.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def say(text: str) -> None:

@@ -16,7 +16,7 @@ _LEAST_COLUMNS = 12
 
 def in_line(text: str) -> str:
     """Return the text on one line: a caller's name must not imitate a line of Millracer."""
-    return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
+    return text.replace("\n", "\ufffd")
 
 
 def one_line(text: str, longest: int) -> str:

@@ -12,6 +12,8 @@ from millracer.system.file_events import Wakeup
 #: How often a workspace is read where the system reports changes, and where it does not.
 HEARING_POLL_SECONDS = 1.0
 DEAF_POLL_SECONDS = 0.2
+#: Millrace makes most folders inside watched ones, which reports a change.
+_RETRY_SECONDS = 10.0
 #: A transition touches several files within some 50 ms; they are reported together.
 _SETTLE_SECONDS = 0.05
 _SETTLE_ROUNDS = 4
@@ -27,7 +29,7 @@ class WorkspaceSleep:
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
-        self._wakeup = Wakeup(folders)
+        self._wakeup = Wakeup(folders, retry_seconds=_RETRY_SECONDS)
 
     def sleep(
         self,

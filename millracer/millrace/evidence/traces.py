@@ -24,6 +24,7 @@ from millracer.millrace.wire.stage_results import (
     is_valid,
     proof_of,
 )
+from millracer.system.files import read_regular
 
 _DECISIONS = {
     RECON_TO_EXECUTION: "recon sent it to execution",
@@ -60,7 +61,7 @@ class TraceFiles:
         if not _RUN_ID.fullmatch(run_id):
             return None
         try:
-            return parse_object(self.path(run_id).read_text(encoding="utf-8"), "the trace")
+            return parse_object(read_regular(self.path(run_id)).decode(), "the trace")
         except (OSError, UnicodeDecodeError, ProtocolError):
             return None
 

@@ -7,6 +7,7 @@ with `event_log_policy = "full"` below `[runners.pi]` in `millrace.toml`.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from millracer.domain.work.stages import StageReport
 from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
 from millracer.millrace.wire.json_documents import Theirs
+from millracer.system.files import open_regular
 
 #: The newest part of a larger file is read.
 _LIMIT_BYTES = 32 * 1024 * 1024
@@ -68,7 +70,7 @@ def read_transcript(root: Path, report: StageReport) -> Transcript:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             end = file.seek(0, 2)
             file.seek(max(0, end - _LIMIT_BYTES))
             return file.read().decode("utf-8", "replace")

@@ -6,6 +6,7 @@ import tomllib
 from contextlib import suppress
 
 from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.system.files import read_regular
 
 _KEEP_TRANSCRIPTS = '\n[runners.pi]\nevent_log_policy = "full"\n'
 
@@ -18,7 +19,7 @@ def keep_transcripts(paths: WorkspacePaths) -> None:
     """
     path = paths.agents / "millrace.toml"
     with suppress(OSError, ValueError):
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path).decode()
         runners = tomllib.loads(text).get("runners", {})
         if not isinstance(runners, dict) or "pi" in runners:
             return

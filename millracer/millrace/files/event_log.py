@@ -17,6 +17,7 @@ from millracer.millrace.files.event_owners import EventOwners
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import EventData, EventLine, parse
 from millracer.millrace.wire.stage_results import is_milestone
+from millracer.system.files import open_regular
 
 #: Up to 0.20 an idle daemon writes one of these every second.
 _KINDS = {
@@ -128,7 +129,7 @@ def stage_events(paths: WorkspacePaths, item_ids: Collection[str]) -> tuple[Runt
 
 def _lines_backwards(path: Path, limit_bytes: int) -> Iterator[bytes]:
     try:
-        file = path.open("rb")
+        file = os.fdopen(open_regular(path, os.O_RDONLY), "rb")
     except OSError:
         return
     with file:
@@ -225,7 +226,7 @@ class AppendedLines:
         if found.st_size == self._offset:
             return []
         try:
-            with self._path.open("rb") as log:
+            with os.fdopen(open_regular(self._path, os.O_RDONLY), "rb") as log:
                 log.seek(self._offset)
                 added = log.read()
         except OSError:

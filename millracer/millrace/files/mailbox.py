@@ -26,6 +26,7 @@ from millracer.millrace.wire.json_documents import (
     MailboxEnvelope,
     parse,
 )
+from millracer.system.files import read_regular, read_regular_text
 
 _CLAIMED = ".claimed"
 _WAITING = (".json", f".json{_CLAIMED}")
@@ -107,7 +108,7 @@ def find_reply(paths: WorkspacePaths, command_id: str) -> CommandReply:
             return CommandReply(state=CommandState.CARRIED_OUT)
         failed = paths.mailbox / "failed" / incoming.name
         with suppress(OSError, ProtocolError):
-            archive = parse(MailboxArchive, failed.read_bytes(), failed.name)
+            archive = parse(MailboxArchive, read_regular(failed), failed.name)
             detail = archive.error or _WITHOUT_REASON
             return CommandReply(state=CommandState.REFUSED, detail=detail)
     return CommandReply(state=CommandState.UNKNOWN)
@@ -175,7 +176,7 @@ def _read_commands(folder: Path) -> Iterator[tuple[Path, str]]:
         if not path.name.endswith(_WAITING):
             continue
         try:
-            yield path, path.read_text(encoding="utf-8", errors="replace")
+            yield path, read_regular_text(path)
         except OSError:
             continue  # the daemon has just moved it
 

@@ -10,7 +10,7 @@ from millracer.domain.new_workspace import WorkspaceFolder
 from millracer.errors import MillracerError
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.system import processes
-from millracer.system.files import unwritable
+from millracer.system.files import read_regular, unwritable
 from millracer.system.processes import Command
 
 _GIT_SECONDS = 10.0
@@ -37,10 +37,9 @@ def ignore_folder(paths: WorkspacePaths) -> None:
     """
     path = paths.root / ".gitignore"
     try:
-        with path.open("a+b") as file:
-            file.seek(0)
-            text = file.read()
-            start = b"\n" if text and not text.endswith(b"\n") else b""
+        text = read_regular(path) if path.exists() else b""
+        start = b"\n" if text and not text.endswith(b"\n") else b""
+        with path.open("ab") as file:
             file.write(start + f"/{_name(paths)}\n".encode())
     except OSError as error:
         raise unwritable(path, error) from error

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile, Snapshot
+from millracer.system.files import read_regular
 
 #: Time of change (ns), size and inode of a file; another value means other content.
 Stamp = tuple[int, int, int]
@@ -68,7 +69,7 @@ class CachedDocument(Generic[ModelT]):
 
     def _load(self) -> ModelT | None:
         try:
-            return self._parse(self._path.read_bytes())
+            return self._parse(read_regular(self._path))
         except (OSError, ValidationError):
             return None
 

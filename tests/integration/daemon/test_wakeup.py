@@ -84,6 +84,17 @@ def test_a_reported_change_wakes_no_watcher_again(tmp_path: Path) -> None:
         assert not _is_woken(sleeper, seconds=0.3)
 
 
+def test_a_later_folder_inside_a_watched_one_is_watched_after_that_change(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    with Wakeup([str(tmp_path), str(folder)], retry_seconds=600) as sleeper:
+        folder.mkdir()
+        assert _is_woken(sleeper)
+        sleeper.watch_folders()
+
+        with _soon(lambda: (folder / "file").write_text("")):
+            assert _is_woken(sleeper)
+
+
 def test_a_folder_that_comes_later_is_watched_once_it_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "later"
     with Wakeup([str(folder)]) as sleeper:

@@ -1,9 +1,11 @@
 """Lineages read from the files Millrace leaves, and the final question to Millrace."""
 
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -334,16 +336,16 @@ def test_tracing_starts_no_process_and_reads_no_document_twice(
         files.document("task", f"old-{number}", "done")
     millrace.trace_lineage(idea())
     opened: list[str] = []
-    read_text = Path.read_text
+    open_file = os.open
 
-    def noting(path: Path, *arguments: str, **options: str) -> str:
-        opened.append(path.name)
-        return read_text(path, *arguments, **options)
+    def noting(path: Path, *arguments: Any) -> int:
+        opened.append(str(path))
+        return open_file(path, *arguments)
 
-    monkeypatch.setattr(Path, "read_text", noting)
+    monkeypatch.setattr(os, "open", noting)
     millrace.trace_lineage(idea())
 
-    assert opened == []
+    assert [path for path in opened if path.endswith(".md")] == []
     assert fake.asked == []
 
 

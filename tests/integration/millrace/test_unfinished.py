@@ -1,4 +1,3 @@
-import io
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -9,7 +8,9 @@ import pytest
 
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.work.items import ItemState, UnfinishedItem, WorkItem
+from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import documents_in
+from millracer.millrace.files.items.locate import find_place
 from millracer.millrace.files.items.unfinished import _collect, list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import render_document
@@ -351,7 +352,7 @@ def test_what_cannot_be_read_is_listed_under_its_id(
     secret = put(agents / "tasks/blocked/secret.md", own_document(IntakeKind.TASK), at=3)
     put(agents / "tasks/blocked/bytes.md", "", at=2).write_bytes(b"\xff\xfe\x00")
     put(agents / "tasks/blocked/empty.md", "", at=1)
-    monkeypatch.setattr(io, "open", refusing(io.open, {secret}))
+    monkeypatch.setattr(os, "open", refusing(os.open, {secret}))
     items = {item.item_id: item for item in left(agents)}
 
     assert (items["secret"].title, items["secret"].ours) == ("secret", False)
@@ -368,6 +369,24 @@ def test_a_special_file_is_passed_over(agents: Path) -> None:
 
     assert list(documents_in(queue)) == []
     assert left(agents) == ()
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_in_place_of_any_file_blocks_no_read(agents: Path) -> None:
+    for move in MOVES.values():
+        for step in move(agents):
+            step()
+    paths = WorkspacePaths(agents.parent)
+    paths.event_log.parent.mkdir(parents=True, exist_ok=True)
+    files = [*filter(Path.is_file, agents.parent.rglob("*")), paths.event_log]
+    assert len(files) > len(MOVES)
+    for path in files:
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+
+    assert left(agents) == ()
+    assert recent_events(paths) == ()
+    assert find_place(paths, "widget-0a1b") is None
 
 
 def test_unreadable_folders_are_empty(agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -472,7 +491,7 @@ class Disk:
         self._moving = False
         for module, name in (
             *((os, "scandir"), (os, "listdir")),
-            *((os.path, "isfile"), (io, "open")),
+            *((os.path, "isfile"), (os, "open")),
         ):
             monkeypatch.setattr(module, name, self._watched(getattr(module, name)))
 

@@ -191,12 +191,27 @@ def test_a_person_is_asked(
 @pytest.mark.parametrize(
     ("fault", "part", "line", "action"),
     [
-        ("no-venv", "millrace 0.21.1", "ensurepip is not available", "apt install python3-venv"),
         ("no-network", "millrace 0.21.1", "Temporary failure in name resolution", "network"),
-        ("odd", "millrace 0.21.1", "ERROR: an odd thing", "log"),
-        ("broken-millrace", "millrace 0.21.1", "millrace", "--millrace-command"),
-        ("disk-full", "pi 1.6.0", "no space left on device", "disk"),
         ("broken-pi", "pi 1.6.0", "pi", "--pi-command"),
+        pytest.param(
+            *(
+                "no-venv",
+                "millrace 0.21.1",
+                "ensurepip is not available",
+                "apt install python3-venv",
+            ),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("odd", "millrace 0.21.1", "ERROR: an odd thing", "log"), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            *("broken-millrace", "millrace 0.21.1", "millrace", "--millrace-command"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("disk-full", "pi 1.6.0", "no space left on device", "disk"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_failed_step_is_reported_leaves_nothing_half_and_is_repeated_later(
@@ -234,7 +249,9 @@ def test_all_that_installers_say_is_in_a_private_log_that_the_error_names(user: 
     assert "Collecting x\nERROR: an odd thing\n" in said
 
 
-@pytest.mark.parametrize(("said", "trusts"), [(None, "1"), ("0", "0")])
+@pytest.mark.parametrize(
+    ("said", "trusts"), [(None, "1"), pytest.param("0", "0", marks=pytest.mark.slow)]
+)
 def test_npm_trusts_what_the_machine_trusts_unless_it_is_configured_not_to(
     user: SetupUser, said: str | None, trusts: str
 ) -> None:
@@ -245,7 +262,10 @@ def test_npm_trusts_what_the_machine_trusts_unless_it_is_configured_not_to(
     assert f"trusts the system: {trusts}\n" in user.log.read_text()
 
 
-@pytest.mark.parametrize("where", ["listed", "file", "variable"])
+@pytest.mark.parametrize(
+    "where",
+    ["file", *(pytest.param(each, marks=pytest.mark.slow) for each in ("listed", "variable"))],
+)
 def test_pip_takes_its_index_from_the_users_settings_and_no_other_place(
     user: SetupUser, tmp_path: Path, where: str
 ) -> None:
@@ -307,6 +327,7 @@ def test_an_older_version_goes_once_the_new_one_works_and_not_before(user: Setup
     assert user.installed()[Tool.PI].version == "1.6.0"
 
 
+@pytest.mark.slow
 def test_an_older_node_stays_as_long_as_the_recorded_pi_runs_on_it(user: SetupUser) -> None:
     user.setup()
     _make_older(user, "node", "24.1.0")
@@ -319,6 +340,7 @@ def test_an_older_node_stays_as_long_as_the_recorded_pi_runs_on_it(user: SetupUs
     assert "pi-0.72.0" not in user.folders()
 
 
+@pytest.mark.slow
 def test_an_older_version_in_use_is_removed_by_the_next_setup(user: SetupUser) -> None:
     user.setup()
     _make_older(user, "pi", "0.72.0")
@@ -340,6 +362,7 @@ def test_a_tool_that_does_not_start_any_more_is_installed_again(user: SetupUser)
     assert _say_version(program, user) == "millrace 0.21.1"
 
 
+@pytest.mark.slow
 def test_a_tool_whose_second_installation_fails_is_not_taken_for_whole(user: SetupUser) -> None:
     user.setup()
     Path(user.installed()[Tool.MILLRACE].argv[0]).write_text("#!/bin/sh\nexit 1\n")
@@ -349,7 +372,11 @@ def test_a_tool_whose_second_installation_fails_is_not_taken_for_whole(user: Set
 
 
 @pytest.mark.parametrize(
-    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+    ("number", "exit_code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="int", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, id="term"),
+    ],
 )
 def test_a_setup_that_is_stopped_leaves_nothing_half_and_no_process(
     user: SetupUser, number: signal.Signals, exit_code: int

@@ -262,7 +262,7 @@ def test_an_unknown_workspace_is_not_served(client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "nothing-0123456789abcdef0123", "..", "a%0ab", "%2e"])
-@pytest.mark.parametrize("part", ["", "/logs", "/trace", "/events", "/attempts"])
+@pytest.mark.parametrize("part", ["", "/logs", "/trace", "/events", "/attempts", "/diff"])
 def test_an_unknown_item_is_not_found(client: Client, here: str, name: str, part: str) -> None:
     assert client.get(f"{here}/items/{name}{part}").status == 404
 
@@ -391,7 +391,9 @@ def test_workspaces_are_registered_and_unregistered(client: Client, tmp_path: Pa
     assert (entry["workspace_id"], entry["is_default"]) == ("other", True)
     assert by_id.status == 200
     assert str(other) not in [each["path"] for each in left]
-    assert client.post("/workspaces", {"path": str(tmp_path / "missing")}).status == 422
+    for path in (str(tmp_path / "missing"), "relative", "."):
+        refused = client.post("/workspaces", {"path": path})
+        assert (refused.status, refused.json["error"]["field"]) == (422, "path")
     assert client.post("/workspaces", {"path": str(other), "workspace_id": "default"}).status == 422
     assert other.is_dir()
 

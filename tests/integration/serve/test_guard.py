@@ -168,7 +168,14 @@ def test_every_route_needs_the_token(client: Client, token: str, route: object) 
     assert (answered.header("www-authenticate") or "").startswith("Bearer")
 
 
-@pytest.mark.parametrize("form", ["bearer {token}", "Bearer  {token}", "Basic {token}", "{token}"])
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_of_the_token_has_no_case(client: Client, scheme: str) -> None:
+    header = f"Authorization: {scheme} {client.token}"
+
+    assert client.raw("GET", BOARD, header, token="").status == 200
+
+
+@pytest.mark.parametrize("form", ["Bearer  {token}", "Basic {token}", "{token}", "Bearer{token}"])
 def test_the_token_is_a_bearer_token(client: Client, form: str) -> None:
     header = f"Authorization: {form.format(token=client.token)}"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from millracer.domain.requests import Finalizer
 from millracer.domain.work.items import ItemState
 from millracer.operations.options import OptionLayers
+from millracer.serve.mcp_endpoint import McpEndpoint
 from millracer.testing.steps import item_ends, stage_runs
 from millracer.wiring.tool_factory import PortFactory
 from tests.support.asynchronous import run_apart
@@ -103,3 +106,59 @@ def test_the_guard_checks_requests_of_mcp(client: Client) -> None:
 
     assert [each.status for each in (no_token, foreign, other_name)] == [401, 403, 421]
     assert reading.code == "method_not_allowed"
+
+
+class Recorded:
+    """An MCP application that records its requests."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.requests.append("entered")
+        try:
+            yield
+        finally:
+            self.requests.append("left")
+
+    async def __call__(self, scope: Any, _receive: Any, _send: Any) -> None:
+        self.requests.append(scope["path"])
+
+
+async def _unused(*_: Any) -> Any:
+    raise AssertionError("the application neither reads nor sends")
+
+
+def test_the_library_is_loaded_once_at_the_first_request() -> None:
+    loaded: list[Recorded] = []
+
+    def make() -> Any:
+        loaded.append(Recorded())
+        return loaded[-1]
+
+    async def use() -> None:
+        endpoint = McpEndpoint(make)
+        async with endpoint.running():
+            await asyncio.sleep(0)
+            assert loaded == []
+            for path in ("first", "second"):
+                await endpoint({"path": path}, _unused, _unused)
+
+    run_apart(use())
+    (endpoint,) = loaded
+    assert endpoint.requests == ["entered", "first", "second", "left"]
+
+
+def test_a_library_that_cannot_be_loaded_fails_each_request() -> None:
+    def make() -> Any:
+        raise ImportError("half an upgrade")
+
+    async def use() -> None:
+        endpoint = McpEndpoint(make)
+        async with endpoint.running():
+            for _ in range(2):
+                with pytest.raises(ImportError):
+                    await endpoint({}, _unused, _unused)
+
+    run_apart(use())

@@ -1,11 +1,45 @@
-"""A result that cannot be printed says how to get it again."""
+"""The report of a run: evidence is named once, and an unprinted result names its command."""
+
+from datetime import UTC, datetime
 
 import pytest
 
 from millracer.cli.commands.run import report as reporting
 from millracer.cli.terminal.stdout import OutputFormat, OutputLost
+from millracer.domain.run.evidence import ItemFact
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.result import RunResult, Versions
+from millracer.domain.run.progress import EventKind
+from millracer.domain.run.result import DecidingEvent, RunResult, Versions
+from millracer.domain.work.items import ItemState
+
+_NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("evidence_shown", [True, False])
+def test_evidence_that_the_caller_has_shown_is_not_repeated(
+    capsys: pytest.CaptureFixture[str], *, evidence_shown: bool
+) -> None:
+    fact = ItemFact(
+        item_id="it-1",
+        work_kind="task",
+        state=ItemState.DONE,
+        source="queue/done/it-1",
+        observed_at=_NOW,
+    )
+    result = RunResult(
+        request_id="r",
+        workspace="/w",
+        outcome=Outcome.COMPLETED,
+        output="pi's answer",
+        versions=Versions(millracer="0"),
+        timings={},
+        event=DecidingEvent(EventKind.SCOPED_COMPLETE, "proven", _NOW),
+        proof=(fact,),
+    )
+
+    reporting.report(result, OutputFormat.TEXT, evidence_shown=evidence_shown)
+
+    assert ("queue/done/it-1" in capsys.readouterr().err) is not evidence_shown
 
 
 @pytest.mark.parametrize("watch", ["millracer watch it-1 --workspace /w", None])

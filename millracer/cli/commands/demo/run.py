@@ -81,7 +81,7 @@ def demo(
         result = replace(result, show_command=None, watch_command=None)  # the workspace is removed
     if shown.story:
         print_shown("\n".join(shown.story))
-    report(result, output)
+    report(result, output, evidence_shown=bool(shown.story))
     return exit_code_of(result)
 
 

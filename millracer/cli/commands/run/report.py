@@ -27,6 +27,7 @@ def report(
     *,
     streamed: bool = False,
     frames: FrameOutput | None = None,
+    evidence_shown: bool = False,
 ) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
@@ -43,6 +44,7 @@ def report(
         output: the format.
         streamed: pi's answer is on the terminal already.
         frames: prints the document as the last frame.
+        evidence_shown: the caller has named each proof already.
     """
     say_warnings(result.warnings)
     for error in result.errors:
@@ -60,7 +62,8 @@ def report(
         if result.watch_command is not None:
             lost.suggested_action += f"; `{result.watch_command}` prints the result again"
         raise
-    closing = _closing_lines(result, output if is_text else OutputFormat.JSON)
+    with_evidence = not (evidence_shown or sys.stderr.isatty())
+    closing = _closing_lines(result, is_text=is_text, with_evidence=with_evidence)
     if closing is not None:
         say(closing)
 
@@ -79,10 +82,10 @@ def _is_failure(result: RunResult) -> bool:
     return result.outcome is Outcome.FAILED and bool(result.errors)
 
 
-def _closing_lines(result: RunResult, output: OutputFormat) -> str | None:
+def _closing_lines(result: RunResult, *, is_text: bool, with_evidence: bool) -> str | None:
     """Return what follows the document on standard error."""
     facts, summary = facts_line(result), summary_of(result)
-    if output is OutputFormat.JSON:
+    if not is_text:
         if summary is None or not sys.stdout.isatty():
             return None
         first = summary.partition("\n")[0]
@@ -90,4 +93,4 @@ def _closing_lines(result: RunResult, output: OutputFormat) -> str | None:
     is_said = summary is None or summary == result.output
     if is_said or (not result.proof and result.outcome is Outcome.COMPLETED):
         return None if facts is None else f"  {facts}"
-    return closing_lines(result, with_evidence=not sys.stderr.isatty())
+    return closing_lines(result, with_evidence=with_evidence)

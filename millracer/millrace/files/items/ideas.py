@@ -28,6 +28,7 @@ from millracer.millrace.files.items.locate import Place, find_place
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import document_file_name
 from millracer.millrace.wire.json_documents import NormalizedIdea, parse
+from millracer.system.files import read_regular, read_regular_text
 
 _NOT_IN_A_SPEC_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _NOT_TAKEN_IN = frozenset(
@@ -117,7 +118,7 @@ def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str
     ]
     for path in candidates:
         with suppress(OSError):
-            return path.read_text(encoding="utf-8", errors="replace")
+            return read_regular_text(path)
     return None
 
 
@@ -159,7 +160,7 @@ def _read_notes(
         return
     for path in entries:
         with suppress(OSError, ProtocolError):
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = read_regular_text(path)
             if not any(name in text for name in names):
                 continue
             note = parse(NormalizedIdea, text, path.name)
@@ -175,7 +176,7 @@ def _noted_file_names(paths: WorkspacePaths, spec_id: str) -> Iterator[str]:
     """Yield the idea's file name from Millrace's note about a spec (0.21)."""
     with suppress(OSError, ProtocolError):
         path = _notes_folder(paths) / f"{spec_id}.json"
-        note = parse(NormalizedIdea, path.read_text(encoding="utf-8"), path.name)
+        note = parse(NormalizedIdea, read_regular(path).decode(), path.name)
         if note.spec_id == spec_id:
             yield PurePath(note.archived_source or note.source_path).name
 

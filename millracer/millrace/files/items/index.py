@@ -25,6 +25,7 @@ from millracer.millrace.files.state import Stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.markdown import MarkdownFields, UnreadableDocument, parse_fields
 from millracer.millrace.wire.text_output import archived_at, archived_id
+from millracer.system.files import read_regular_text
 
 _NO_FIELDS = MarkdownFields(heading="", fields={})
 
@@ -121,7 +122,7 @@ class WorkDocuments:
         now = status.st_mtime_ns, status.st_size, status.st_ino
         parsed = self._parsed.get(entry.path)
         if parsed is None or parsed[0] != now:
-            text = Path(entry.path).read_text(encoding="utf-8", errors="replace")
+            text = read_regular_text(Path(entry.path))
             try:
                 parsed = now, parse_fields(text)
             except UnreadableDocument:

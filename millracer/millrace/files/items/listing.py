@@ -24,6 +24,7 @@ from millracer.millrace.files.items.unfinished import dated_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.wire.text_output import archived_id
+from millracer.system.files import read_regular_text
 
 #: Titles that a process keeps: those of ended items rarely change.
 _KEPT_TITLES = 20_000
@@ -110,5 +111,5 @@ def _listed(item_id: str, work_kind: str, state: ItemState, path: Path) -> Liste
 @lru_cache(maxsize=_KEPT_TITLES)
 def _title(path: str, item_id: str, _changed_ns: int, _size: int) -> str:
     """Return the title in a document, which a resident process reads again once it changed."""
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    text = read_regular_text(Path(path))
     return parse_idea(text, stem=item_id)[0]

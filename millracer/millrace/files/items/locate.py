@@ -31,6 +31,7 @@ from millracer.millrace.files.state import Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import Intervention, InvalidArtifact, Theirs, parse
 from millracer.millrace.wire.text_output import archived_at, names_item
+from millracer.system.files import read_regular_text
 
 _Record = TypeVar("_Record", bound=Theirs)
 _ARCHIVE_BLOCKED = "archive_blocked_task"
@@ -128,7 +129,7 @@ def _find_invalid_reason(folder: Path, source_name: str) -> str:
 def _read_records(path: Path, model: type[_Record]) -> Iterator[_Record]:
     """Yield a log's readable records; others are skipped, as the log only explains a place."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = read_regular_text(path).split("\n")
     except OSError:
         return
     for line in lines:

@@ -13,6 +13,7 @@ from pathlib import Path
 from millracer.domain.requests import IntakeKind
 from millracer.millrace.files.folders import idea_inboxes, queue_folders
 from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.system.files import read_regular_text
 
 #: Millrace renders this one field itself, so it differs from the document.
 _REWRITTEN_FIELD = "Created-At:"
@@ -46,6 +47,6 @@ def _list_candidates(
 
 
 def _read_lines(path: Path) -> set[str]:
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_regular_text(path)
     lines = {line.strip() for line in text.splitlines()}
     return {line for line in lines if not line.startswith(_REWRITTEN_FIELD)}

@@ -41,6 +41,7 @@ from millracer.millrace.wire.text_output import (
     parse_item,
 )
 from millracer.millrace.wire.traceback import exception_line
+from millracer.system.files import read_regular_text
 
 _ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_CALLS = 3
@@ -227,9 +228,9 @@ class MillraceItems:
     def _read_document(self, millrace_id: str, place: Place) -> str | None:
         """Return the item's stored document; search again if it has moved meanwhile."""
         with suppress(OSError):
-            return place.path.read_text(encoding="utf-8", errors="replace")
+            return read_regular_text(place.path)
         moved = find_place(self.paths, millrace_id)
         if moved is not None:
             with suppress(OSError):
-                return moved.path.read_text(encoding="utf-8", errors="replace")
+                return read_regular_text(moved.path)
         return None

@@ -33,6 +33,7 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.fields import request_hash_in
 from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.wire.json_documents import ClosureTarget, parse
+from millracer.system.files import open_regular, read_regular
 
 _IDEA = "idea"
 _SPEC = "spec"
@@ -234,7 +235,7 @@ def _read_lineage_state(paths: WorkspacePaths, spec_id: str) -> ItemState | None
     """
     path = _targets_folder(paths) / f"{spec_id}.json"
     try:
-        target = parse(ClosureTarget, path.read_bytes(), path.name)
+        target = parse(ClosureTarget, read_regular(path), path.name)
     except (OSError, ProtocolError):
         return None
     if target.root_spec_id != spec_id or not target.closure_open:
@@ -265,7 +266,8 @@ def _inbox_paths(paths: WorkspacePaths, file_name: str) -> Iterator[Path]:
 
 def _read(path: Path) -> _Text:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        descriptor = open_regular(path, os.O_RDONLY)
+        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
             return _Text(file.read(), os.fstat(file.fileno()).st_mtime)
     except OSError:
         return _Text(None, _modified_at(path))
