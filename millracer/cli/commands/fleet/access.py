@@ -84,7 +84,7 @@ def join(
     fleet: FleetOption = None,
     as_json: bool = False,
 ) -> None:
-    """Let this user's commands use the fleet of a file from `fleet grant`.
+    """Use the fleet of a file from `fleet grant`.
 
     Stores the address and the password in your configuration folder and deletes the file, after a
     login with them has worked.
