@@ -72,7 +72,7 @@ def test_a_lost_password_is_not_replaced(fleet: FleetCommand, config: Path) -> N
     assert (ran.code, ran.error) == (2, "usage")
 
 
-def test_a_killed_first_start_leaves_nothing_that_stands_in_the_way(
+def test_a_start_after_a_killed_first_start_succeeds(
     fleet: FleetCommand, data: Path
 ) -> None:
     for leftover in ("data.new", "initial"):
