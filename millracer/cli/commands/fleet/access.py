@@ -83,10 +83,10 @@ def join(
     fleet: FleetOption = None,
     as_json: bool = False,
 ) -> None:
-    """Let this user's commands use the fleet of a file from `fleet grant`.
+    """Join the fleet of a file from `fleet grant`.
 
-    Stores the address and the password in your configuration folder and deletes the file, after a
-    login with them has worked.
+    Stores the address and a new password in your configuration folder, and deletes the file. All
+    your commands use that fleet then.
     """
 
     def work() -> FleetSetupResult:
