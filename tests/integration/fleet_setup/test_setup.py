@@ -74,8 +74,8 @@ def test_a_lost_password_is_not_replaced(fleet: FleetCommand, config: Path) -> N
 
 def test_a_killed_first_start_does_not_prevent_the_next(fleet: FleetCommand, data: Path) -> None:
     for leftover in ("data.new", "initial"):
-        (data / leftover).mkdir(parents=True)
-        (data / leftover / "PG_VERSION").write_text("1")
+        (data / "fleet" / leftover).mkdir(parents=True)
+        (data / "fleet" / leftover / "PG_VERSION").write_text("1")
 
     assert fleet("up", "--local").code == 0
 
@@ -101,7 +101,9 @@ def test_an_existing_database_is_made_and_updated(
     assert (other.code, other.error) == (2, "usage")
     assert fleet("up", "--local", "--fleet", "second").code == 0
     assert (config / "fleet-second.toml").exists()
-    fleet("down", "--fleet", "second")
+    assert fleet("up", "--local", "--fleet", "third").code == 0  # each has a folder of its own
+    for name in ("second", "third"):
+        assert fleet("down", "--fleet", name).document["stopped"]
 
 
 @pytest.mark.parametrize(

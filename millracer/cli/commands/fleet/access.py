@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from millracer.cli.commands.fleet.frame import FleetOption, conclude
+from millracer.cli.commands.fleet.frame import conclude
+from millracer.cli.options.fleet import FleetOption
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import say
 from millracer.cli.terminal.stdout import print_shown, print_text
