@@ -93,7 +93,7 @@ corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp \
   $(foreach version,$(OLDER_PIS),$(TOOLS)/pi-$(version)/.stamp)
 
 .PHONY: help setup lint check test browser vendor corners nightly acceptance slow test-matrix \
-  truth crash-matrix fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
+  truth crash-matrix fleet fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -121,6 +121,7 @@ help:
 	@echo '  make crash-matrix  kill it at every boundary and write docs/evidence/crash-matrix.md; an hour'
 	@echo '  make fuzz          search for bytes that break a parser, by coverage; half an hour;'
 	@echo '                     make fuzz RUNS=100000 TARGET=pi-frames SECONDS=60'
+	@echo '  make fleet         every test of the fleet, with storms over real hosts; ten minutes'
 	@echo '  make mutants       change each rule of the domain in turn, which a test must detect;'
 	@echo '                     some 15 minutes; make mutants MODULES="observation result"'
 	@echo '  make soak          hundreds of tasks in one workspace: fails if resource use'
@@ -167,7 +168,7 @@ corners: $(setup) $(corner_stamps)
 	$(call corner,$(oldest_millrace),$(firstword $(OLDER_PIS)))
 	$(call corner,$(MILLRACE_VERSION),$(lastword $(OLDER_PIS)))
 
-acceptance: $(setup)
+acceptance: $(setup) $(postgres_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
 
 slow: $(setup) $(browser_stamp) $(postgres_stamp)
@@ -192,6 +193,11 @@ fuzz: $(TOOLS)/fuzz/.stamp
 	$(CURDIR)/$(TOOLS)/fuzz/bin/python -m tests.fuzz --runs $(RUNS) --seconds $(SECONDS) \
 	  $(if $(TARGET),--target $(TARGET)) --found $(CURDIR)/$(TOOLS)/fuzz-found
 
+fleet: $(setup) $(postgres_stamp)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) tests/conformance/fleet \
+	  tests/integration/fleet tests/integration/fleet_commands tests/integration/fleet_setup \
+	  tests/acceptance/fleet tests/unit/worker
+
 statespace: $(venv_stamp)
 	$(pytest) --numprocesses=0 -s tests/statespace
 
@@ -199,7 +205,7 @@ mutants: $(venv_stamp)
 	nice -n 10 $(bin)/python -m tests.mutation $(MODULES)
 
 bench: N := 5
-bench: $(setup) $(TOOLS)/reference/.stamp
+bench: $(setup) $(postgres_stamp) $(TOOLS)/reference/.stamp
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.bench --repeat $(N) \
 	  --reference $(CURDIR)/$(TOOLS)/reference/bin/millracer
 

@@ -93,7 +93,11 @@ class DbosEngine:
                 "sys_db_pool_size": _CONNECTIONS,
                 "serializer": serialization.DBOSPortableJSON,
                 "log_level": "WARNING",
-                "db_engine_kwargs": {"pool_pre_ping": True},
+                "db_engine_kwargs": {
+                    "pool_pre_ping": True,
+                    "connect_args": {"prepare_threshold": None},  # for PgBouncer
+                },
+                "use_listen_notify": False,
                 "scheduler_polling_interval_sec": _SCHEDULER_SECONDS,
             }
         )
