@@ -56,7 +56,7 @@ def place_of(
         file: the fleet's file; names the folder of the data and the password's file.
         former: what the file says now.
         port: the port; None: as before, or a free one.
-        environment: `MILLRACER_FLEET_DATA_DIR` in it names the folder in which the server has its own.
+        environment: `MILLRACER_FLEET_DATA_DIR` in it names the parent of the folder of the data.
 
     Raises:
         FleetNotConfigured: the user has no home directory.
