@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.domain.doctor_report import CheckName as CheckName
     from millracer.domain.event_log import EventType as EventType
     from millracer.domain.event_log import Severity as Severity
+    from millracer.domain.fleet.items import FleetItem as FleetItem
     from millracer.domain.models import Credentials as Credentials
     from millracer.domain.models import ModelOrigin as ModelOrigin
     from millracer.domain.programs import ToolOrigin as ToolOrigin
@@ -61,6 +62,19 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.doctor import DoctorResult as DoctorResult
     from millracer.schemas.doctor import DoctorVersionsDocument as DoctorVersionsDocument
     from millracer.schemas.doctor import NotHealthy as NotHealthy
+    from millracer.schemas.fleet.control import FleetControlResult as FleetControlResult
+    from millracer.schemas.fleet.hosts import FleetHostDocument as FleetHostDocument
+    from millracer.schemas.fleet.hosts import FleetHostsResult as FleetHostsResult
+    from millracer.schemas.fleet.item import FleetItemResult as FleetItemResult
+    from millracer.schemas.fleet.items import FleetListResult as FleetListResult
+    from millracer.schemas.fleet.report import FleetItemDocument as FleetItemDocument
+    from millracer.schemas.fleet.report import FleetNotDone as FleetNotDone
+    from millracer.schemas.fleet.schedules import FleetScheduleDocument as FleetScheduleDocument
+    from millracer.schemas.fleet.schedules import FleetSchedulesResult as FleetSchedulesResult
+    from millracer.schemas.fleet.submit import FleetSubmitResult as FleetSubmitResult
+    from millracer.schemas.fleet.wait import FleetWaitResult as FleetWaitResult
+    from millracer.schemas.fleet.workspaces import FleetWorkspaceDocument as FleetWorkspaceDocument
+    from millracer.schemas.fleet.workspaces import FleetWorkspacesResult as FleetWorkspacesResult
     from millracer.schemas.items.history import AttemptDocument as AttemptDocument
     from millracer.schemas.items.history import HistoryResult as HistoryResult
     from millracer.schemas.items.item import EntryDocument as EntryDocument
@@ -218,6 +232,28 @@ _MODULES = {
         "DiffResult",
         "DiffUnknown",
     ),
+    "millracer.schemas.fleet.control": ("FleetControlResult",),
+    "millracer.schemas.fleet.hosts": (
+        "FleetHostDocument",
+        "FleetHostsResult",
+    ),
+    "millracer.schemas.fleet.item": ("FleetItemResult",),
+    "millracer.schemas.fleet.items": ("FleetListResult",),
+    "millracer.schemas.fleet.report": (
+        "FleetItemDocument",
+        "FleetNotDone",
+    ),
+    "millracer.schemas.fleet.schedules": (
+        "FleetScheduleDocument",
+        "FleetSchedulesResult",
+    ),
+    "millracer.schemas.fleet.submit": ("FleetSubmitResult",),
+    "millracer.schemas.fleet.wait": ("FleetWaitResult",),
+    "millracer.schemas.fleet.workspaces": (
+        "FleetWorkspaceDocument",
+        "FleetWorkspacesResult",
+    ),
+    "millracer.domain.fleet.items": ("FleetItem",),
     "millracer.schemas.items.history": (
         "AttemptDocument",
         "HistoryResult",

@@ -144,7 +144,7 @@ def describe_end(item: ItemDocument, document: RunResultDocument | None) -> Task
             outcome=Outcome.COMPLETED,
             scoped_completion=True,
             evidence=[f"{each.statement} ({each.source})" for each in item.evidence],
-            output=_shortened(output or ""),
+            output=shortened(output or ""),
             next="call `diff` to see the changes",
         )
     is_cancelled = item.state is ItemState.CANCELLED
@@ -157,7 +157,7 @@ def describe_end(item: ItemDocument, document: RunResultDocument | None) -> Task
         outcome=_outcome(item, document),
         scoped_completion=False,
         missing=[_missing(each) for each in item.missing_evidence],
-        output=_shortened(output or ""),
+        output=shortened(output or ""),
         next="the task is not done; call `logs` to see why"
         + (", then `retry`, or delegate it again" if item.state is ItemState.BLOCKED else ""),
     )
@@ -196,7 +196,7 @@ def _item(result: ItemResult) -> TaskReport:
     else:
         report = describe_end(item, None)
     text = item.model_dump_json(indent=1, exclude_none=True)
-    return report.model_copy(update={"output": _shortened(text)})
+    return report.model_copy(update={"output": shortened(text)})
 
 
 def _status(status: StatusResult) -> TaskReport:
@@ -236,7 +236,7 @@ def _answered(message: str, output: str, item_id: str | None = None) -> TaskRepo
         work_item_id=item_id,
         status=TaskStatus.ANSWERED,
         message=message,
-        output=_shortened(output),
+        output=shortened(output),
     )
 
 
@@ -273,7 +273,8 @@ def _steps(steps: Sequence[StepDocument]) -> str | None:
     return "; ".join(f"{each.action}: `{each.command}`" for each in steps) or None
 
 
-def _shortened(text: str) -> str | None:
+def shortened(text: str) -> str | None:
+    """Return the end of a text that fits a report; None for an empty one."""
     if len(text) <= _MOST_OUTPUT:
         return text or None
     return f"[{len(text) - _MOST_OUTPUT} characters omitted]\n{text[-_MOST_OUTPUT:]}"

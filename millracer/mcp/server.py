@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import mcp_types as types
 from anyio import BrokenResourceError, ClosedResourceError, from_thread, to_thread
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from millracer import __version__
 from millracer.errors import MillracerError
 from millracer.logs import with_log_ids
-from millracer.mcp.actions import Actions
+from millracer.mcp.actions import OnEvent
 from millracer.mcp.arguments import Arguments
 from millracer.mcp.report import TaskReport, describe_error, describe_failure, to_json
 from millracer.mcp.tools import INSTRUCTIONS, ToolRow
@@ -33,6 +33,18 @@ ReportBug = Callable[[Exception], MillracerError]
 _Context = ServerRequestContext[Any, Any]
 
 
+class ToolActions(Protocol):
+    """Performs tools: in a workspace here, or on a fleet."""
+
+    def call(self, row: ToolRow, given: Arguments, on_event: OnEvent) -> TaskReport:
+        """Perform a tool; errors become reports.
+
+        Raises:
+            Exception: a bug.
+        """
+        ...
+
+
 class ToolServer:
     """Answers `tools/list` and `tools/call` from the table.
 
@@ -42,7 +54,9 @@ class ToolServer:
         report_bug: called with each unexpected error.
     """
 
-    def __init__(self, actions: Actions, rows: Sequence[ToolRow], report_bug: ReportBug) -> None:
+    def __init__(
+        self, actions: ToolActions, rows: Sequence[ToolRow], report_bug: ReportBug
+    ) -> None:
         self.actions = actions
         self._rows = {row.name: row for row in rows}
         self._report_bug = report_bug
@@ -96,13 +110,18 @@ class ToolServer:
             return describe_error(self._report_bug(error))
 
 
-def make_server(tools: ToolServer) -> Server[Any]:
-    """Return the server of these tools."""
+def make_server(tools: ToolServer, instructions: str = INSTRUCTIONS) -> Server[Any]:
+    """Return the server of these tools.
+
+    Args:
+        tools: performs them.
+        instructions: how a model should use them.
+    """
     return Server(
         "millracer",
         version=__version__,
         title="Millracer",
-        instructions=INSTRUCTIONS,
+        instructions=instructions,
         on_list_tools=tools.list_tools,
         on_call_tool=tools.call_tool,
     )

@@ -23,6 +23,7 @@ from pydantic import Field
 
 from millracer.domain.event_log import LogEvent
 from millracer.domain.workspaces import workspace_key
+from millracer.mcp.actions import Actions
 from millracer.mcp.arguments import ItemArguments, ReasonArguments
 from millracer.mcp.report import TaskReport, TaskStatus
 from millracer.mcp.server import ToolServer, to_result
@@ -65,6 +66,13 @@ class Tasks(Extension):
     def __init__(self, tools: ToolServer) -> None:
         self._tools = tools
 
+    @property
+    def _actions(self) -> Actions:
+        actions = self._tools.actions
+        if not isinstance(actions, Actions):
+            raise TypeError("tasks are those of workspaces here")
+        return actions
+
     def methods(self) -> Sequence[MethodBinding]:
         """Return the methods of the extension."""
         versions = frozenset(MODERN_PROTOCOL_VERSIONS)
@@ -87,14 +95,14 @@ class Tasks(Extension):
         report = await self._tools.report(ctx, _DELEGATE, arguments)
         if report.status is not TaskStatus.WORKING or report.work_item_id is None:
             return to_result(report)
-        place = self._tools.actions.places.find(arguments.get("workspace"))
+        place = self._actions.places.find(arguments.get("workspace"))
         return {"resultType": "task", **_describe(place, report.work_item_id, report)}
 
     async def _get(self, ctx: _Context, params: TaskParams) -> HandlerResult:
         place, item_id = self._find(ctx, params)
         given = ItemArguments(work_item_id=item_id, workspace=place.root_path)
         report = await self._tools.in_thread(
-            partial(self._tools.actions.call, _RESULT, given, lambda _: None)
+            partial(self._actions.call, _RESULT, given, lambda _: None)
         )
         _refuse_failure(report)
         return _describe(place, item_id, report)
@@ -111,7 +119,7 @@ class Tasks(Extension):
             raise MCPError(code=types.INVALID_REQUEST, message="this server changes nothing")
         given = ReasonArguments(work_item_id=item_id, workspace=place.root_path)
         report = await self._tools.in_thread(
-            partial(self._tools.actions.call, _CANCEL, given, lambda _: None)
+            partial(self._actions.call, _CANCEL, given, lambda _: None)
         )
         if report.code == "invalid_request":
             _refuse_failure(report)
@@ -125,7 +133,7 @@ class Tasks(Extension):
         """
         require_client_extension(ctx, IDENTIFIER)
         key, _, item_id = params.task_id.partition(".")
-        place = self._tools.actions.places.find_key(key)
+        place = self._actions.places.find_key(key)
         if place is None or not item_id.strip():
             raise MCPError(
                 code=types.INVALID_PARAMS,

@@ -25,6 +25,8 @@ _PATH_PARAMETERS = {
     "ws": "the key of a workspace, or its registered id",
     "id": "the id of a work item, or the id of its request",
     "run_id": "Millrace's id of the run",
+    "host": "the name of a host of the fleet",
+    "workspace_id": "the id of a workspace in the fleet",
 }
 #: Statuses of refusals that any route may have.
 _ALWAYS = (401, 403, 421, 422, 431, 500, 503)

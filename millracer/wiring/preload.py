@@ -70,8 +70,7 @@ def load_answers() -> None:
     from millracer.wiring.tool_factory import EXAMINE
 
     if has_fleet(None):
-        with suppress(ImportError):  # without its libraries, each action on a fleet is refused
-            from millracer.fleet import schedules, store
+        load_fleet()
     load(EXAMINE)
     for version in OpsVersion:
         request_model(version)
@@ -80,3 +79,9 @@ def load_answers() -> None:
         code = (each.request, each.result, each.handler, each.failure, each.ops_handler)
         for target in filter(None, (*code, each.ops_request, each.payload)):
             load(target)
+
+
+def load_fleet() -> None:
+    """Import the store of a fleet."""
+    with suppress(ImportError):  # without its libraries, each action on a fleet is refused
+        from millracer.fleet import schedules, store

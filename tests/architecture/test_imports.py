@@ -256,3 +256,31 @@ def test_completing_a_line_loads_no_more_than_it_reads_with(
     # As `--help` of a command does, typer reads the options with pydantic.
     assert loaded & (_HEAVY | _CALLS_MILLRACE) <= {"pydantic", "sqlite3", "platformdirs"}
     assert loaded & (_RUNS_A_TASK | _REPORTS_A_RUN) == set()
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("ps", "--help"), ("submit", "--help"), ("schedule", "--help")]
+)
+def test_the_help_of_a_fleet_loads_none_of_its_libraries(words: tuple[str, ...]) -> None:
+    loaded = _loaded_by("fleet", *words)
+
+    assert "millracer.cli.app" in loaded
+    assert loaded & (_FLEET | _SERVES | {"sqlite3", "rich", "psutil"}) == set()
+    assert _layers(loaded).isdisjoint(_DOES_WORK | {"fleet"})
+
+
+@pytest.mark.parametrize("words", [("status",), ("list",), ("ops", "--json")], ids=" ".join)
+def test_a_command_on_a_workspace_does_not_load_the_fleet(words: tuple[str, ...]) -> None:
+    loaded = _loaded_by(*words, request=_request("list_sessions"))
+
+    assert loaded & _FLEET == set()
+    assert "fleet" not in _layers(loaded)
+
+
+def test_a_client_of_a_fleet_does_not_load_its_engine(tmp_path: Path) -> None:
+    nowhere = tmp_path / "fleet.toml"
+    nowhere.write_text('url = "postgresql://joe@127.0.0.1:1/fleet"\n', encoding="ascii")
+    loaded = _loaded_by("fleet", "ps", "--fleet", str(nowhere))
+
+    assert "psycopg" in loaded
+    assert loaded & {"dbos", "sqlalchemy"} == set()

@@ -109,7 +109,7 @@ def test_a_workspace_is_paused_with_a_note(fleet: Tab) -> None:
     assert fleet.world.requests[-1][:2] == (path, {"note": "release"})
 
 
-def test_an_unreachable_database_is_said(fleet: Tab) -> None:
+def test_an_unreachable_database_is_shown(fleet: Tab) -> None:
     fleet.expects_failed_requests = True
     why = error("fleet_unreachable", "the fleet's database cannot be reached", "start it")
     fleet.world.documents["/fleet"] = (503, {"error": why})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from millracer.domain.operations import NOT_FOR_WATCH, SUBMIT_OPTIONS
+from millracer.domain.operations import FLEET_OPTIONS, NOT_FOR_WATCH, SUBMIT_OPTIONS
 from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Form, Option
 
 _HEAD = """\
@@ -57,4 +57,5 @@ def _calls(option: Option) -> list[str]:
         calls += ["`run`", "`run_events`"]
         calls += ["`watch`"] * (option.name not in NOT_FOR_WATCH)
         calls += ["`submit`"] * (option.name in SUBMIT_OPTIONS)
+        calls += ["`fleet_submit`"] * (option.name in FLEET_OPTIONS)
     return calls

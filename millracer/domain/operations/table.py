@@ -381,7 +381,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
         ),
         _N.FLEET_SUBMIT: _fleet(
             _N.FLEET_SUBMIT,
-            "Add one task to the queue of the fleet and print the work item's id.",
+            "Add one task to the fleet's queue and print its id.",
             "FleetSubmitRequest",
             "submit:answer_submit",
             "submit:FleetSubmitResult",

@@ -286,7 +286,7 @@ def test_a_key_of_other_work_is_a_conflict(called: FleetCaller) -> None:
 
 
 def test_a_secret_in_a_task_is_not_stored(called: FleetCaller) -> None:
-    secret = "sk-live-0123456789abcdefABCDEF"  # an invented one
+    secret = "sk-live-0123456789abcdefABCDEF"  # a fake
     printed = called.caller.run(
         *("fleet", "submit", "shop", f"Use {secret}", "--json"), SHOP_API_KEY=secret
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from millracer.cli.commands.fleet.frame import FleetOption, conclude
+from millracer.cli.commands.fleet.frame import conclude
+from millracer.cli.options.fleet import FleetOption
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stdout import print_shown

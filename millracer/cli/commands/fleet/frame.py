@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Protocol, TypeVar
-
-import typer
+from typing import Protocol, TypeVar
 
 from millracer.cli.command import completed
 from millracer.cli.process.signals import signals_ignored, signals_raise
@@ -13,23 +11,10 @@ from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import say_errors
 from millracer.cli.terminal.stdout import print_text
 from millracer.domain.failures import exit_code_of_failure
-from millracer.domain.programs import variable_of
 from millracer.errors import ExitCode, MillracerError
 from millracer.schemas.base import Published, render
 from millracer.schemas.run.document import ErrorDocument
 from millracer.wiring.fleet import require_fleet
-
-FleetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--fleet",
-        metavar="NAME|FILE",
-        envvar=variable_of("--fleet"),
-        help="The fleet: a file such as fleet.toml, or the NAME of fleet-NAME.toml in your "
-        "configuration folder.  [default: fleet.toml there]",
-        show_default=False,
-    ),
-]
 
 
 class _Result(Protocol):

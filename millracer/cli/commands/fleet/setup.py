@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from millracer.cli.commands.fleet.frame import FleetOption, conclude
+from millracer.cli.commands.fleet.frame import conclude
+from millracer.cli.options.fleet import FleetOption
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import say
 from millracer.cli.terminal.stdout import print_shown
@@ -92,7 +93,12 @@ def up(  # noqa: PLR0913 - one parameter per option
 
 
 @with_output
-def down(*, fleet: FleetOption = None, as_json: bool = False) -> None:
+def down(
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait first until no item runs.")] = False,
+    fleet: FleetOption = None,
+    as_json: bool = False,
+) -> None:
     """Stop the private database server; its data stay.
 
     Items that run continue, and their hosts deliver the results after the next
@@ -100,7 +106,7 @@ def down(*, fleet: FleetOption = None, as_json: bool = False) -> None:
     """
 
     def work() -> FleetSetupResult:
-        place, stopped = wiring.stop_fleet(fleet)
+        place, stopped = wiring.stop_fleet(fleet, waits=wait, say=say)
         return describe_down(place, stopped=stopped)
 
     raise typer.Exit(conclude(work, describe_failure, _show_down, as_json=as_json))

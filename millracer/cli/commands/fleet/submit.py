@@ -76,7 +76,7 @@ def submit(  # noqa: PLR0913 - one parameter per option
     request_id: options.RequestId = None,
     as_json: bool = False,
 ) -> None:
-    """Add one task to the queue of the fleet and print the work item's id.
+    """Add one task to the fleet's queue and print its id.
 
     The host of the workspace performs it as `millracer run --route millrace` would there. Options
     of your configuration files are not sent: those of the host count.

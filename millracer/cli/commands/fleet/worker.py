@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from millracer.cli.commands.fleet.frame import FleetOption
 from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.fleet import FleetOption
 from millracer.cli.options.groups import with_all_options_but
 from millracer.domain.operations import load
 from millracer.errors import UsageError

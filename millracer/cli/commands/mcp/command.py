@@ -10,6 +10,7 @@ import typer
 from millracer.cli.options.common import CommonOptions
 from millracer.cli.options.groups import with_all_options_but
 from millracer.domain.operations import load
+from millracer.errors import UsageError
 
 _GROUP = "Server"
 #: Options without a meaning here.
@@ -59,18 +60,39 @@ def mcp(
             rich_help_panel=_GROUP,
         ),
     ] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            "--fleet",
+            metavar="NAME|FILE",
+            help="Delegate into this fleet instead; `default` is fleet.toml in your configuration "
+            "folder. --workspace is then the id of a workspace there.",
+            show_default=False,
+            rich_help_panel=_GROUP,
+        ),
+    ] = None,
 ) -> None:
     """Serve one workspace to other agents over MCP.
 
     An agent's program starts this command and talks to it over standard input and output. Delegated
     work continues if that program ends.
     """
+    if fleet is not None and runner is RunnerChoice.HERE:
+        raise UsageError(
+            "--runner here and --fleet exclude each other: the fleet's hosts run its items",
+            suggested_action="give one of them",
+        )
     if print_config is not None:
         body = load("millracer.cli.commands.mcp.configuration:print_configuration")
         own = ("--allow-control",) if allow_control else ()
         if runner is RunnerChoice.HERE:
             own = (*own, "--runner", runner)
-        raise typer.Exit(body(common, print_config, own))
+        if fleet is not None:
+            own = (*own, "--fleet", fleet)
+        raise typer.Exit(body(common, print_config, own, on_fleet=fleet is not None))
+    if fleet is not None:
+        body = load("millracer.cli.commands.mcp.fleet:serve_fleet")
+        raise typer.Exit(body(common, fleet, allow_control=allow_control))
     body = load("millracer.cli.commands.mcp.run:serve")
     raise typer.Exit(
         body(common, allow_control=allow_control, runs_here=runner == RunnerChoice.HERE)

@@ -16,20 +16,27 @@ from millracer.operations.session.memory import SessionMemory
 from millracer.wiring.workspace import find_place
 
 
-def print_configuration(common: CommonOptions, client: str, own: Sequence[str]) -> int:
+def print_configuration(
+    common: CommonOptions, client: str, own: Sequence[str], *, on_fleet: bool = False
+) -> int:
     """Print it, and where it belongs to standard error; return the exit code.
 
     Args:
         common: the common options.
         client: the agent.
         own: the options of this command that the configuration has.
+        on_fleet: `--workspace` is the id of a workspace of a fleet.
 
     Raises:
         InvalidRequest: the workspace is not a directory.
     """
-    place = find_place(common.workspace, None, SessionMemory(None))
     program, *words = _program()
-    words += ["mcp", "--workspace", place.root_path, *option_words(common), *own]
+    words.append("mcp")
+    if not on_fleet:
+        words += ["--workspace", find_place(common.workspace, None, SessionMemory(None)).root_path]
+    elif common.workspace is not None:
+        words += ["--workspace", str(common.workspace)]
+    words += [*option_words(common), *own]
     text, where = configure(McpClient(client), program, words)
     print_text(text)
     say(where)

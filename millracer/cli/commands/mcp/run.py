@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -28,10 +29,12 @@ from millracer.mcp.tools import offered
 from millracer.operations.session.memory import SessionMemory
 from millracer.wiring import BackendFactory, open_store
 from millracer.wiring.preload import load_answers
+from millracer.wiring.tool_factory import ProgramFactory
 from millracer.wiring.user_files import log_to_file
 from millracer.wiring.workspace import find_place
 
 _LIBRARY = "mcp"
+_SERVER = "millracer.mcp.server"
 
 
 def serve(common: CommonOptions, *, allow_control: bool, runs_here: bool) -> int:
@@ -41,7 +44,7 @@ def serve(common: CommonOptions, *, allow_control: bool, runs_here: bool) -> int
     interrupted.
     """
     try:
-        _require_library()
+        require_library()
         with open_store() as store:
             place = OnePlace(find_place(common.workspace, None, SessionMemory(store)))
     except MillracerError as error:
@@ -59,17 +62,51 @@ def serve(common: CommonOptions, *, allow_control: bool, runs_here: bool) -> int
         runner=here if runs_here else detached,
         cancellation=cancellation,
     )
+
+    def run_server() -> None:
+        tools = load(f"{_SERVER}:ToolServer")(
+            actions, offered(allow_control=allow_control), report_bug
+        )
+        server = load(f"{_SERVER}:make_server")(tools)
+        load("millracer.mcp.tasks:add_tasks")(server, tools)
+        asyncio.run(load(f"{_SERVER}:serve_stdio")(server))
+
+    return serve_until_end(run_server, programs, cancellation, at_end=here.await_end)
+
+
+def serve_until_end(
+    run_server: Callable[[], None],
+    programs: ProgramFactory,
+    cancellation: Cancellation,
+    *,
+    at_end: Callable[[], None] = lambda: None,
+) -> int:
+    """Run a server in a thread until standard input ends or a signal comes; return the exit code.
+
+    Args:
+        run_server: serves until standard input ends.
+        programs: closed at the end.
+        cancellation: cancelled at the end.
+        at_end: called after that.
+    """
     stopped = threading.Event()
-    thread = threading.Thread(
-        target=_serve, args=(actions, allow_control, stopped), name="mcp", daemon=True
-    )
+
+    def serve_and_stop() -> None:
+        try:
+            run_server()
+        except Exception as error:  # noqa: BLE001 - reported, and the command ends
+            report_bug(error)
+        finally:
+            stopped.set()
+
+    thread = threading.Thread(target=serve_and_stop, name="mcp", daemon=True)
     try:
         with signals_cancel(cancellation, then=stopped.set):
             thread.start()
             stopped.wait()
             reason = cancellation.reason
             cancellation.cancel(CancelReason.TERMINATED)
-            here.await_end()
+            at_end()
     finally:
         programs.close()
     if reason is None:
@@ -79,28 +116,19 @@ def serve(common: CommonOptions, *, allow_control: bool, runs_here: bool) -> int
     os._exit(exit_code_of_cancel(reason))
 
 
-def _serve(actions: Actions, allow_control: bool, stopped: threading.Event) -> None:  # noqa: FBT001 - the arguments of a thread
-    server_module = "millracer.mcp.server"
-    try:
-        tools = load(f"{server_module}:ToolServer")(
-            actions, offered(allow_control=allow_control), _report_bug
-        )
-        server = load(f"{server_module}:make_server")(tools)
-        load("millracer.mcp.tasks:add_tasks")(server, tools)
-        asyncio.run(load(f"{server_module}:serve_stdio")(server))
-    except Exception as error:  # noqa: BLE001 - reported, and the command ends
-        _report_bug(error)
-    finally:
-        stopped.set()
-
-
-def _report_bug(error: Exception) -> MillracerError:
+def report_bug(error: Exception) -> MillracerError:
+    """Log a bug, write it to standard error, and return it as an error."""
     bug = record_bug(error)
     say_errors((bug,))
     return bug
 
 
-def _require_library() -> None:
+def require_library() -> None:
+    """Check that the library of the server is installed.
+
+    Raises:
+        MillracerError: it is missing.
+    """
     if find_spec(_LIBRARY) is None:
         raise MillracerError(
             "the server needs a library that is not installed: mcp",

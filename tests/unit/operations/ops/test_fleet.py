@@ -69,7 +69,7 @@ def test_a_shown_item_succeeds_however_it_ended() -> None:
     assert said(answer.result)["result"]["item"]["why"] == ""
 
 
-def test_the_result_of_another_version_is_no_proof_of_more_than_the_database_says() -> None:
+def test_the_result_of_another_version_proves_only_what_the_database_says() -> None:
     desk = Desk()
     item_id = desk.fleet.add()
     completion = {"outcome": "completed", "scoped_completion": True, "from_the_future": 1}
