@@ -244,7 +244,7 @@ COMMANDS: Mapping[str, Entry] = {
             ),
             "join": Entry(
                 target=f"{_FLEET}.access:join",
-                help="Use the fleet of a file from `fleet grant`.",
+                help="Join the fleet of a file from `fleet grant`.",
                 epilog=_FLEET_EXIT_CODES,
             ),
             "worker": Entry(

@@ -93,7 +93,7 @@ def grant(place: FleetPlace, kind: FleetRole, name: str, file: Path, url: str | 
                 {"name": name, "role": role},
             )
         write_atomically(file, json.dumps(invitation, indent=2) + "\n")
-    return FleetGrant(role=role, kind=kind, join_file=str(file))
+    return FleetGrant(role=role, kind=kind, join_file=str(file), url=target)
 
 
 def revoke(place: FleetPlace, kind: FleetRole, name: str) -> FleetGrant:

@@ -14,7 +14,7 @@ import psycopg
 
 from millracer.domain.doctor_report import CheckLevel, Finding
 from millracer.domain.fleet.items import ItemFilter, ItemState
-from millracer.domain.fleet.setup import FleetCheck, FleetCheckName, FleetPlace
+from millracer.domain.fleet.setup import LOOPBACK, FleetCheck, FleetCheckName, FleetPlace
 from millracer.errors import FleetError
 from millracer.fleet import engine_schema, migrations
 from millracer.fleet.connection import Connection, connected, explain
@@ -22,7 +22,6 @@ from millracer.fleet.store import PostgresFleet
 from millracer.fleet.urls import shown_url
 
 _UP: Final = "millracer fleet up"
-_LOOPBACK: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 #: Clocks that differ by more make times hard to compare; nothing else depends on it.
 _SKEW_SECONDS: Final = 5.0
 #: What a worker needs at most, and what other programs should find free.
@@ -150,7 +149,7 @@ def _password_file(place: FleetPlace, _connection: Connection) -> Finding:
 
 def _tls(place: FleetPlace, connection: Connection) -> Finding:
     parts = urlsplit(place.url)
-    if (parts.hostname or "") in _LOOPBACK:
+    if parts.hostname in LOOPBACK:
         return Finding(message="not needed: the database is on this machine")
     mode = dict(parse_qsl(parts.query)).get("sslmode", "prefer")
     fix = "add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to the url in the fleet's file"

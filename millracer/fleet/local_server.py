@@ -30,7 +30,7 @@ from millracer.system.user_folders import make_private_folder, state_folder
 
 DATABASE: Final = "fleet"
 OWNER: Final = "millracer"
-#: Names the folder of the data.
+#: Names the folder in which each private server has a folder of its own.
 DATA_VARIABLE: Final = "MILLRACER_FLEET_DATA_DIR"
 
 _HOST: Final = "127.0.0.1"
@@ -56,7 +56,7 @@ def place_of(
         file: the fleet's file; names the folder of the data and the password's file.
         former: what the file says now.
         port: the port; None: as before, or a free one.
-        environment: `MILLRACER_FLEET_DATA_DIR` in it names the folder of the data.
+        environment: `MILLRACER_FLEET_DATA_DIR` in it names the parent of the folder of the data.
 
     Raises:
         FleetNotConfigured: the user has no home directory.
@@ -144,7 +144,7 @@ def stop(folder: Path) -> bool:
 def _data_folder(file: Path, environment: Mapping[str, str]) -> Path:
     named = environment.get(DATA_VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return Path(named).expanduser().absolute() / file.stem
     if os.geteuid() == 0:  # the server's user cannot enter root's home
         return _ROOTS_FOLDER / file.stem
     state = state_folder(environment)

@@ -1,4 +1,4 @@
-"""A folder for the data of the private server of `fleet up --local`."""
+"""A folder for the private servers of `fleet up --local`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def fleet_data_folder() -> Iterator[Path]:
-    """Yield a folder that does not exist; a server that it holds is stopped after the block.
+    """Yield a folder that does not exist; the servers in it are stopped after the block.
 
     It is not among the folders of pytest, which the server's user cannot enter.
     """
@@ -24,6 +24,7 @@ def fleet_data_folder() -> Iterator[Path]:
         if folder.exists():
             from millracer.fleet import local_server  # noqa: PLC0415 - few tests have a server
 
-            with suppress(Exception):
-                local_server.stop(folder)
+            for each in folder.iterdir():
+                with suppress(Exception):
+                    local_server.stop(each)
         shutil.rmtree(outer, ignore_errors=True)

@@ -31,6 +31,8 @@ from millracer.fleet.urls import tuned_url, with_user
 
 _SECONDS = 60
 _OWNER = "millracer"
+#: Names the folder of PostgreSQL's programs, to test another version.
+_VARIABLE = "MILLRACER_TEST_POSTGRES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ class PostgresServer:
 @contextmanager
 def private_server() -> Iterator[PostgresServer]:
     """Start a server with data of its own; end it and remove them after the block."""
+    named = os.environ.get(_VARIABLE)
     folder = Path(tempfile.mkdtemp(prefix="millracer-pg."))
     with ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -102,7 +105,7 @@ def private_server() -> Iterator[PostgresServer]:
             os.chown(folder / "log", user.pw_uid, user.pw_gid)
         server = PostgresServer(
             folder=folder,
-            programs=find_programs(None),
+            programs=Path(named) if named else find_programs(None),
             port=_free_port(),
             passfile=passfile,
             password=password,

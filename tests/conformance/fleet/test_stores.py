@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -357,6 +358,31 @@ def test_an_item_of_a_superseded_lease_in_the_same_session_is_refused(
     found = scene.as_submitter().find_item("one")
     assert found is not None
     assert [each.why for each in found.refused] == ["lease_superseded"]
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ("identity", "other_checkout"),
+        ("session", "session_superseded"),
+        ("epoch", "lease_superseded"),
+        ("item_id", "lease_superseded"),
+    ],
+)
+def test_a_lease_counts_only_whole(scene: Scene, host: HostAt, field: str, why: str) -> None:
+    for name in ("other", "one"):
+        scene.as_submitter().submit(submission(name))
+    host.take("other")
+    lease = host.take("one")
+    changed = {"epoch": lease.epoch - 1, "item_id": "other"}.get(field, new_uuid())
+    forged = replace(lease, **{field: changed})  # type: ignore[arg-type] # one field at a time
+
+    assert not host.store.deliver(forged, result_of(forged))
+
+    found = scene.as_submitter().find_item(forged.item_id)
+    assert found is not None
+    assert [each.why for each in found.refused] == [why]
+    assert host.store.deliver(lease, result_of(lease))
 
 
 # -- heartbeat and progress -----------------------------------------------------------------------

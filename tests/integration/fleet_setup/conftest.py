@@ -47,7 +47,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def data() -> Iterator[Path]:
-    """A folder for a private server, which the server's user can enter; the server is ended."""
+    """A folder for private servers, which their user can enter; the servers are ended."""
     with fleet_data_folder() as folder:
         yield folder
 

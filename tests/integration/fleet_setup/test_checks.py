@@ -89,7 +89,7 @@ def test_a_password_file_that_others_can_read_is_a_failure(
 def test_a_connection_over_the_network_must_be_encrypted_and_verified(
     database: FleetPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "_LOOPBACK", frozenset())
+    monkeypatch.setattr(checks, "LOOPBACK", frozenset())
 
     assert _levels(database)[FleetCheckName.TLS] is _FAIL
 

@@ -50,9 +50,9 @@ def test_one_command_makes_a_private_fleet_and_can_be_repeated(
     assert (again.code, again.document["steps"], again.document["started"]) == (0, [], False)
     assert (plain.code, plain.document["steps"]) == (0, [])
 
-    down = fleet("down")
+    down = fleet("down", "--wait")
     assert (down.code, down.document["stopped"]) == (0, True)
-    assert fleet("down").document["stopped"] is False
+    assert fleet("down", "--wait").document["stopped"] is False
     assert fleet("doctor").code == 8
     once_more = fleet("up")
     assert once_more.document["started"]
@@ -72,12 +72,10 @@ def test_a_lost_password_is_not_replaced(fleet: FleetCommand, config: Path) -> N
     assert (ran.code, ran.error) == (2, "usage")
 
 
-def test_a_start_after_a_killed_first_start_succeeds(
-    fleet: FleetCommand, data: Path
-) -> None:
+def test_a_killed_first_start_does_not_prevent_the_next(fleet: FleetCommand, data: Path) -> None:
     for leftover in ("data.new", "initial"):
-        (data / leftover).mkdir(parents=True)
-        (data / leftover / "PG_VERSION").write_text("1")
+        (data / "fleet" / leftover).mkdir(parents=True)
+        (data / "fleet" / leftover / "PG_VERSION").write_text("1")
 
     assert fleet("up", "--local").code == 0
 
@@ -103,7 +101,9 @@ def test_an_existing_database_is_made_and_updated(
     assert (other.code, other.error) == (2, "usage")
     assert fleet("up", "--local", "--fleet", "second").code == 0
     assert (config / "fleet-second.toml").exists()
-    fleet("down", "--fleet", "second")
+    assert fleet("up", "--local", "--fleet", "third").code == 0  # each has a folder of its own
+    for name in ("second", "third"):
+        assert fleet("down", "--fleet", name).document["stopped"]
 
 
 @pytest.mark.parametrize(
