@@ -88,6 +88,7 @@ pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 browser_stamp := $(TOOLS)/browser/.stamp
 conformance_stamp := $(TOOLS)/mcp-conformance/.stamp
+postgres_stamp := $(TOOLS)/postgres/.stamp
 parser_stamp := $(TOOLS)/reference-$(PARSER_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp) $(parser_stamp)
 oldest_millrace := $(firstword $(MILLRACE_VERSIONS))
@@ -95,7 +96,7 @@ corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp \
   $(foreach version,$(OLDER_PIS),$(TOOLS)/pi-$(version)/.stamp)
 
 .PHONY: help setup lint check test browser vendor corners nightly acceptance slow test-matrix \
-  truth crash-matrix fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
+  truth crash-matrix fleet fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -123,6 +124,7 @@ help:
 	@echo '  make crash-matrix  kill it at every boundary and write docs/evidence/crash-matrix.md; an hour'
 	@echo '  make fuzz          search for bytes that break a parser, by coverage; half an hour;'
 	@echo '                     make fuzz RUNS=100000 TARGET=pi-frames SECONDS=60'
+	@echo '  make fleet         every test of the fleet, with storms over real hosts; ten minutes'
 	@echo '  make mutants       change each rule of the domain in turn, which a test must detect;'
 	@echo '                     some 15 minutes; make mutants MODULES="observation result"'
 	@echo '  make soak          hundreds of tasks in one workspace: fails if resource use'
@@ -149,7 +151,7 @@ check: lint
 	$(run_tests) --hypothesis-profile=fast -m 'not slow' \
 	  tests/unit tests/architecture --ignore=tests/architecture/test_imports.py
 
-test: lint $(setup) $(browser_stamp)
+test: lint $(setup) $(browser_stamp) $(postgres_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'not slow'
 	@$(MAKE) --no-print-directory corners
 
@@ -169,10 +171,10 @@ corners: $(setup) $(corner_stamps)
 	$(call corner,$(oldest_millrace),$(firstword $(OLDER_PIS)))
 	$(call corner,$(MILLRACE_VERSION),$(lastword $(OLDER_PIS)))
 
-acceptance: $(setup)
+acceptance: $(setup) $(postgres_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
 
-slow: $(setup) $(browser_stamp) $(conformance_stamp)
+slow: $(setup) $(browser_stamp) $(postgres_stamp) $(conformance_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) \
 	  MILLRACER_TEST_MCP_CONFORMANCE=$(CURDIR)/$(TOOLS)/mcp-conformance/node_modules/.bin/conformance \
 	  $(pytest) -m 'slow and not acceptance'
@@ -196,6 +198,11 @@ fuzz: $(TOOLS)/fuzz/.stamp
 	$(CURDIR)/$(TOOLS)/fuzz/bin/python -m tests.fuzz --runs $(RUNS) --seconds $(SECONDS) \
 	  $(if $(TARGET),--target $(TARGET)) --found $(CURDIR)/$(TOOLS)/fuzz-found
 
+fleet: $(setup) $(postgres_stamp)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) tests/conformance/fleet \
+	  tests/integration/fleet tests/integration/fleet_commands tests/integration/fleet_setup \
+	  tests/acceptance/fleet tests/unit/worker
+
 statespace: $(venv_stamp)
 	$(pytest) --numprocesses=0 -s tests/statespace
 
@@ -203,7 +210,7 @@ mutants: $(venv_stamp)
 	nice -n 10 $(bin)/python -m tests.mutation $(MODULES)
 
 bench: N := 5
-bench: $(setup) $(TOOLS)/reference/.stamp
+bench: $(setup) $(postgres_stamp) $(TOOLS)/reference/.stamp
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.bench --repeat $(N) \
 	  --reference $(CURDIR)/$(TOOLS)/reference/bin/millracer
 
@@ -311,6 +318,11 @@ $(conformance_stamp): | require-node
 	  @modelcontextprotocol/conformance@$(MCP_CONFORMANCE_VERSION) >/dev/null
 	@touch $@
 
+# Debian's PostgreSQL, whose programs the tests of the fleet start a private server with.
+$(postgres_stamp): | require-postgres
+	@mkdir -p $(@D)
+	@touch $@
+
 # The project once more, for another Python: make .tools/python-3.12/.stamp PYTHON=python3.12
 $(TOOLS)/python-%/.stamp: pyproject.toml | require-python
 	@echo 'Setting up $(@D) ...' >&2
@@ -319,7 +331,7 @@ $(TOOLS)/python-%/.stamp: pyproject.toml | require-python
 	@$(@D)/bin/python -m pip install --quiet --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: require-python require-node require-browser
+.PHONY: require-python require-node require-browser require-postgres
 require-python:
 	@if [ -z '$(PYTHON)' ]; then \
 	  echo 'Millracer needs Python 3.11 or newer on PATH (or name one: make PYTHON=/path/to/python).' >&2; \
@@ -343,6 +355,13 @@ require-browser:
 	  apt-get install --yes --no-install-recommends chromium $(BROWSER_FONTS) >&2; } || { \
 	  echo 'The tests of the page need Chromium: apt-get install chromium $(BROWSER_FONTS),' >&2; \
 	  echo 'or name one: make browser CHROMIUM=/path/to/chromium.' >&2; exit 1; }
+
+require-postgres:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update >&2 && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install --yes --no-install-recommends postgresql >&2; } || { \
+	  echo 'The tests of the fleet need PostgreSQL: apt-get install postgresql.' >&2; exit 1; }
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -24,7 +24,7 @@ with busy as (
     select count(*) from dbos.workflow_status s
     where s.queue_name = q.name and s.rate_limited and s.status not in ('ENQUEUED', 'DELAYED')
       and s.started_at_epoch_ms
-        > fleet.epoch_ms(clock_timestamp()) - (q.rate_limit_period_sec * 1000)::bigint) as started
+        > fleet.epoch_ms(statement_timestamp()) - (q.rate_limit_period_sec * 1000)::bigint) as started
   from dbos.queues q where q.rate_limit_max is not null
 )
 select i.item, i.workspace, i.label, i.priority, i.not_before, i.submitted_by, i.submitted_at,
@@ -34,12 +34,12 @@ select i.item, i.workspace, i.label, i.priority, i.not_before, i.submitted_by, i
   coalesce(h.draining, false) as draining, coalesce(h.note, '') as drain_note, h.slots,
   coalesce(l.in_use, 0) as in_use, m.most as limit_most, coalesce(m.started, 0) as limit_started,
   s.status as dispatch_status,
-  coalesce(w.paused and coalesce(w.paused_until, 'infinity') > clock_timestamp(), false) as paused,
+  coalesce(w.paused and coalesce(w.paused_until, 'infinity') > statement_timestamp(), false) as paused,
   coalesce(w.note, '') as pause_note,
   coalesce(w.item = i.item and w.epoch = i.epoch and w.session = h.session, false)
     as lease_is_live,
   nullif(b.item, i.item) as occupied_by, nullif(n.item, i.item) as ahead,
-  clock_timestamp() as now
+  statement_timestamp() as now
 from fleet.items i
   left join fleet.workspaces w on w.workspace = i.workspace
   left join fleet.hosts h on h.host = w.host
@@ -50,24 +50,45 @@ from fleet.items i
   left join heads n on n.workspace = i.workspace
   left join limits m on m.name = fleet.queue_of(w.host);
 
+-- The same for one item: the plan is kept, since planning takes longer than reading.
+create function fleet.overview_of(p_item text) returns setof fleet.overview
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return query select * from fleet.overview where item = p_item;
+end $$;
+
+-- What a list is chosen by, before the overview of the chosen items is read.
+create view fleet.item_index as
+select i.item, i.workspace, w.host, i.submitted_at, i.ended_at,
+  case when i.workspace is null then 'UNBOUND' else coalesce(s.status, 'GONE') end
+    as dispatch_status
+from fleet.items i
+  left join fleet.workspaces w on w.workspace = i.workspace
+  left join dbos.workflow_status s on s.workflow_uuid = fleet.dispatch_id(i.item, i.dispatch);
+
 create view fleet.host_overview as
 select h.host, h.role::text as role, h.version, h.slots, h.draining, h.note, h.started_at,
-  h.seen_at, h.session is not null as has_session, clock_timestamp() as now,
+  h.seen_at, h.session is not null as has_session, statement_timestamp() as now,
   array(select split_part(s.workflow_uuid, '~', 1) from dbos.workflow_status s
     where s.queue_name = fleet.queue_of(h.host) and s.status = 'PENDING'
     order by s.started_at_epoch_ms) as running,
-  (select count(*) from dbos.workflow_status s where s.queue_name = fleet.queue_of(h.host)
-    and s.status in ('ENQUEUED', 'DELAYED')) as queued
-from fleet.hosts h;
+  coalesce(e.items, 0) + coalesce(d.items, 0) as queued
+from fleet.hosts h
+  -- One status each: the engine has an index for it.
+  left join (select queue_name, count(*) as items from dbos.workflow_status
+    where status = 'ENQUEUED' group by queue_name) e on e.queue_name = fleet.queue_of(h.host)
+  left join (select queue_name, count(*) as items from dbos.workflow_status
+    where status = 'DELAYED' group by queue_name) d on d.queue_name = fleet.queue_of(h.host);
 
 create view fleet.workspace_overview as
 select w.workspace, w.host, w.root, w.identity::text as identity, w.labels, w.epoch, w.note,
-  w.paused and coalesce(w.paused_until, 'infinity') > clock_timestamp() as paused, w.paused_until,
-  r.item as running,
-  (select count(*) from fleet.items i where i.workspace = w.workspace and i.ended_at is null
-    and i.item is distinct from r.item) as queued
+  w.paused and coalesce(w.paused_until, 'infinity') > statement_timestamp() as paused,
+  w.paused_until, r.item as running,
+  coalesce(o.items, 0) - (r.item is not null)::int as queued
 from fleet.workspaces w
-  left join fleet.items r on r.item = w.item and r.epoch = w.epoch and r.ended_at is null;
+  left join fleet.items r on r.item = w.item and r.epoch = w.epoch and r.ended_at is null
+  left join (select workspace, count(*) as items from fleet.items
+    where ended_at is null group by workspace) o on o.workspace = w.workspace;
 
 create view fleet.schedule_overview as
 select schedule_name, schedule, cron_timezone, status, context, last_fired_at

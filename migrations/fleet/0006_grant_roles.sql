@@ -5,8 +5,9 @@ revoke all on all functions in schema fleet from public;
 revoke all on all tables in schema fleet from public;
 
 grant usage on schema fleet to fleet_submit, fleet_worker;
-grant select on fleet.overview, fleet.host_overview, fleet.workspace_overview,
+grant select on fleet.overview, fleet.item_index, fleet.host_overview, fleet.workspace_overview,
   fleet.schedule_overview, fleet.refused, fleet.version to fleet_submit, fleet_worker;
+grant execute on function fleet.overview_of to fleet_submit, fleet_worker;
 -- The views call these as the reader.
 grant execute on function fleet.dispatch_id, fleet.queue_of, fleet.epoch_ms
   to fleet_submit, fleet_worker;

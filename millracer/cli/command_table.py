@@ -250,7 +250,7 @@ COMMANDS: Mapping[str, Entry] = {
             ),
             "join": Entry(
                 target=f"{_FLEET}.access:join",
-                help="Let this user's commands use the fleet of a file from `fleet grant`.",
+                help="Join the fleet of a file from `fleet grant`.",
                 epilog=_FLEET_EXIT_CODES,
             ),
             "worker": Entry(

@@ -93,7 +93,7 @@ def grant(place: FleetPlace, kind: FleetRole, name: str, file: Path, url: str | 
                 {"name": name, "role": role},
             )
         write_atomically(file, json.dumps(invitation, indent=2) + "\n")
-    return FleetGrant(role=role, kind=kind, join_file=str(file))
+    return FleetGrant(role=role, kind=kind, join_file=str(file), url=target)
 
 
 def revoke(place: FleetPlace, kind: FleetRole, name: str) -> FleetGrant:
@@ -123,7 +123,7 @@ def revoke(place: FleetPlace, kind: FleetRole, name: str) -> FleetGrant:
 def join(named: str | None, file: Path, environment: Mapping[str, str]) -> tuple[FleetPlace, str]:
     """Log in with a join file, replace its password, store both and delete the file.
 
-    The file is of no use afterwards, to anybody. A repeated call with the same file continues.
+    The file is useless afterwards. A repeated call with the same file continues.
 
     Returns:
         The place, and the login role.

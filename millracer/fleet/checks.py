@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+import psycopg
+
 from millracer.domain.doctor_report import CheckLevel, Finding
 from millracer.domain.fleet.items import ItemFilter, ItemState
-from millracer.domain.fleet.setup import FleetCheck, FleetCheckName, FleetPlace
+from millracer.domain.fleet.setup import LOOPBACK, FleetCheck, FleetCheckName, FleetPlace
 from millracer.errors import FleetError
 from millracer.fleet import engine_schema, migrations
-from millracer.fleet.connection import Connection, connected
+from millracer.fleet.connection import Connection, connected, explain
 from millracer.fleet.store import PostgresFleet
 from millracer.fleet.urls import shown_url
 
 _UP: Final = "millracer fleet up"
-_LOOPBACK: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 #: Clocks that differ by more make times hard to compare; nothing else depends on it.
 _SKEW_SECONDS: Final = 5.0
 #: What a worker needs at most, and what other programs should find free.
@@ -67,10 +68,13 @@ def _find(work: _Work, place: FleetPlace, connection: Connection) -> Finding:
     """Return a check's finding; an error of the schema or of the role is one."""
     try:
         return work(place, connection)
+    except psycopg.Error as error:
+        trouble = explain(error, place)
     except FleetError as error:
-        return Finding(
-            level=CheckLevel.FAIL, message=error.message, next_command=error.suggested_action
-        )
+        trouble = error
+    return Finding(
+        level=CheckLevel.FAIL, message=trouble.message, next_command=trouble.suggested_action
+    )
 
 
 def _reachable(place: FleetPlace, connection: Connection) -> Finding:
@@ -145,12 +149,12 @@ def _password_file(place: FleetPlace, _connection: Connection) -> Finding:
 
 def _tls(place: FleetPlace, connection: Connection) -> Finding:
     parts = urlsplit(place.url)
-    if (parts.hostname or "") in _LOOPBACK:
+    if parts.hostname in LOOPBACK:
         return Finding(message="not needed: the database is on this machine")
     mode = dict(parse_qsl(parts.query)).get("sslmode", "prefer")
     fix = "add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to the url in the fleet's file"
     if not connection.pgconn.ssl_in_use:
-        return _failed("the connection is not encrypted: anybody on the way reads it", fix)
+        return _failed("the connection is not encrypted: the network can read it", fix)
     if mode != "verify-full":
         return Finding(
             level=CheckLevel.WARNING,
@@ -185,10 +189,10 @@ def _connections(_place: FleetPlace, connection: Connection) -> Finding:
     if max(used, needed) > most * _FEW_CONNECTIONS:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"{used} of {most} are in use, and {hosts} hosts need up to {needed}",
+            message=f"{used} of {most} are in use, and the workers need up to {needed}",
             next_command="raise max_connections in postgresql.conf and restart the server",
         )
-    return Finding(message=f"{used} of {most} in use; {hosts} hosts need up to {needed}")
+    return Finding(message=f"{used} of {most} are in use; the workers need up to {needed}")
 
 
 def _hosts(place: FleetPlace, _connection: Connection) -> Finding:
@@ -197,10 +201,10 @@ def _hosts(place: FleetPlace, _connection: Connection) -> Finding:
     if away:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"{len(hosts)} hosts, of which are away: {', '.join(away)}",
+            message=f"away: {', '.join(away)} ({len(away)} of {len(hosts)})",
             next_command="start `millracer fleet worker` there",
         )
-    return Finding(message=f"{len(hosts)} hosts, none away")
+    return Finding(message=f"{len(hosts)} known, none away")
 
 
 def _stuck_items(place: FleetPlace, _connection: Connection) -> Finding:

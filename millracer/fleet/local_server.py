@@ -30,7 +30,7 @@ from millracer.system.user_folders import make_private_folder, state_folder
 
 DATABASE: Final = "fleet"
 OWNER: Final = "millracer"
-#: Names the folder of the data.
+#: Names the folder in which each private server has a folder of its own.
 DATA_VARIABLE: Final = "MILLRACER_FLEET_DATA_DIR"
 
 _HOST: Final = "127.0.0.1"
@@ -56,7 +56,7 @@ def place_of(
         file: the fleet's file; names the folder of the data and the password's file.
         former: what the file says now.
         port: the port; None: as before, or a free one.
-        environment: `MILLRACER_FLEET_DATA_DIR` in it names the folder of the data.
+        environment: `MILLRACER_FLEET_DATA_DIR` in it names the parent of the folder of the data.
 
     Raises:
         FleetNotConfigured: the user has no home directory.
@@ -94,7 +94,7 @@ def start(place: FleetPlace, file: Path, say: Callable[[str], None]) -> bool:
     _make_folder(folder)
     with locked(folder / "lock", Wait.for_seconds(_SECONDS)):
         data = folder / "data"
-        programs = _programs(_major(data))
+        programs = find_programs(_major(data))
         if not data.exists():
             say("making a private database server; this takes some seconds")
             _make_data(folder, programs, passfile, port)
@@ -134,7 +134,7 @@ def stop(folder: Path) -> bool:
     if not data.exists():
         return False
     with locked(folder / "lock", Wait.for_seconds(_SECONDS)):
-        programs = _programs(_major(data))
+        programs = find_programs(_major(data))
         if not _is_running(data, programs):
             return False
         _control(programs, data, "-m", "fast", "stop")
@@ -144,7 +144,7 @@ def stop(folder: Path) -> bool:
 def _data_folder(file: Path, environment: Mapping[str, str]) -> Path:
     named = environment.get(DATA_VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return Path(named).expanduser().absolute() / file.stem
     if os.geteuid() == 0:  # the server's user cannot enter root's home
         return _ROOTS_FOLDER / file.stem
     state = state_folder(environment)
@@ -249,7 +249,7 @@ def _read_password(passfile: Path) -> str:
     return passfile.read_text(encoding="utf-8").strip().rpartition(":")[2]
 
 
-def _programs(major: int | None) -> Path:
+def find_programs(major: int | None) -> Path:
     """Return the folder of PostgreSQL's programs.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ from psycopg import sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from millracer.domain.fleet.setup import FleetPlace, FleetUp
-from millracer.errors import FleetNotConfigured, FleetSetupFailed, UsageError
+from millracer.errors import FleetNotConfigured, FleetSetupFailed, FleetUnreachable, UsageError
 from millracer.fleet import engine_schema, local_server, migrations
 from millracer.fleet.connection import (
     connected,
@@ -28,6 +29,7 @@ from millracer.fleet.urls import check_url, shown_url
 
 #: Held while a schema is migrated, so that two commands do it one after the other.
 _LOCK: Final = 0x4D6C7265
+_POLL_SECONDS: Final = 0.5
 _GROUPS: Final = (engine_schema.SUBMIT_GROUP, engine_schema.WORKER_GROUP)
 
 
@@ -50,21 +52,22 @@ def prepare_database(place: FleetPlace) -> Prepared:
         FleetOutdated: a schema is newer than this installation.
         FleetSetupFailed: the engine could not make its schema.
     """
-    steps: list[str] = []
     with connected(place) as connection:
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
         version = migrations.read_version(connection)
         if version > len(migrations.find_migrations()):
             raise migrations.newer_schema(version)
-        steps += [f"made the role {name}" for name in _GROUPS if _make_group(connection, name)]
-        engine = engine_schema.read_engine_version(connection)
-        wanted = engine_schema.installed_engine_version()
-        if engine > wanted:
-            raise engine_schema.newer_engine(engine, wanted)
-        if engine < wanted or not version:
-            _migrate_engine(place)
-            steps.append(f"updated the engine's schema from {engine} to {wanted}")
-        steps += [f"applied {name}" for name in migrations.migrate(connection)]
+        steps = [f"made the role {name}" for name in _GROUPS if _make_group(connection, name)]
+        # Of the transaction: behind PgBouncer, a lock of the session would stay.
+        with connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            engine = engine_schema.read_engine_version(connection)
+            wanted = engine_schema.installed_engine_version()
+            if engine > wanted:
+                raise engine_schema.newer_engine(engine, wanted)
+            if engine < wanted or not version:
+                _migrate_engine(place)
+                steps.append(f"updated the engine's schema from {engine} to {wanted}")
+            steps += [f"applied {name}" for name in migrations.migrate(connection)]
         return Prepared(
             created=not version,
             schema_version=migrations.read_version(connection),
@@ -136,19 +139,41 @@ def set_up(  # noqa: PLR0913 - the options of the command
     )
 
 
-def stop(place: FleetPlace) -> bool:
+def stop(place: FleetPlace, *, waits: bool, say: Callable[[str], None]) -> bool:
     """Stop the private server; return whether it ran.
+
+    Args:
+        place: the fleet.
+        waits: wait first until no item runs.
+        say: reports the wait.
 
     Raises:
         UsageError: the fleet has another server.
         FleetSetupFailed: it could not be stopped.
+        Cancelled: a signal ended the wait.
     """
     if place.data_folder is None:
         raise UsageError(
             f"the fleet's database {shown_url(place.url)} is not a private server",
             suggested_action="stop it with its own commands, such as systemctl",
         )
+    if waits:
+        with suppress(FleetUnreachable):  # it is down already
+            _await_idle(place, say)
     return local_server.stop(Path(place.data_folder))
+
+
+def _await_idle(place: FleetPlace, say: Callable[[str], None]) -> None:
+    reported: list[str] = []
+    with closing(PostgresFleet(place)) as store:
+        while True:
+            running = sorted(item for host in store.list_hosts() for item in host.running)
+            if not running:
+                return
+            if running != reported:
+                say(f"waiting for {', '.join(running)}")
+                reported = running
+            time.sleep(_POLL_SECONDS)
 
 
 def _former(named: str | None, environment: Mapping[str, str]) -> FleetPlace | None:
@@ -171,7 +196,8 @@ def _make_group(connection: psycopg.Connection[object], name: str) -> bool:
     found = connection.execute("select 1 as it from pg_roles where rolname = %s", (name,))
     if found.fetchone() is not None:
         return False
-    connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(name)))
+    with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(name)))
     return True
 
 
@@ -200,8 +226,5 @@ def _make_database(place: FleetPlace) -> None:
 
 
 def _void_leases(place: FleetPlace) -> int:
-    store = PostgresFleet(place)
-    try:
+    with closing(PostgresFleet(place)) as store:
         return store.void_leases()
-    finally:
-        store.close()

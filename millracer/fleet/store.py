@@ -40,10 +40,15 @@ from millracer.ports.fleet_store import FleetHostStore, FleetStore
 _AWAY: Final = timedelta(seconds=AWAY_AFTER_SECONDS)
 _PRUNE_SECONDS: Final = 600.0
 
-_ITEMS: Final = f"select {', '.join(rows.ITEM_COLUMNS)} from fleet.overview"  # noqa: S608 - constants
-_DETAIL: Final = (
-    f"select {', '.join(rows.ITEM_COLUMNS)}, request, result from fleet.overview where item = %s"  # noqa: S608 - constants
-)
+_COLUMNS: Final = ", ".join(rows.ITEM_COLUMNS)
+_ITEM: Final = f"select {_COLUMNS} from fleet.overview_of(%s)"  # noqa: S608 - constants
+_DETAIL: Final = f"select {_COLUMNS}, request, result from fleet.overview_of(%s)"  # noqa: S608 - constants
+#: The engine's words that an item of a state may have; without one: any.
+_STATUSES: Final[Mapping[ItemState, Sequence[str]]] = {
+    ItemState.QUEUED: ("UNBOUND", "ENQUEUED", "DELAYED"),
+    ItemState.RUNNING: ("PENDING", "CANCELLED"),
+    ItemState.SET_ASIDE: ("MAX_RECOVERY_ATTEMPTS_EXCEEDED",),
+}
 _REFUSED: Final = "select at, item, epoch, session, why, result from fleet.refused where item = %s"
 
 
@@ -83,7 +88,7 @@ class PostgresFleet(FleetStore, FleetHostStore):
         verdict = SubmitVerdict(word)
         if verdict not in {SubmitVerdict.NEW, SubmitVerdict.KNOWN}:
             return Submitted(verdict=verdict)
-        found = self._query(f"{_ITEMS} where item = %s", submission.item_id)
+        found = self._query(_ITEM, submission.item_id)
         return Submitted(verdict=verdict, item=rows.read_item(found[0]) if found else None)
 
     def find_item(self, item_id: str) -> FleetItemDetail | None:
@@ -111,9 +116,20 @@ class PostgresFleet(FleetStore, FleetHostStore):
         elif wanted.open_only or wanted.state is not None:
             conditions.append("ended_at is null")
         derived = wanted.state not in {None, ItemState.ENDED}
+        statuses = None if wanted.state is None else _STATUSES.get(wanted.state)
+        if statuses is not None:
+            conditions.append("dispatch_status = any (%s)")
+            values.append(list(statuses))
+        # An array, unlike a join, is looked up in an index before anything else is read.
+        chosen = (
+            f"select item from fleet.item_index where {' and '.join(conditions)} "  # noqa: S608 - constants
+            "order by submitted_at desc"
+        )
+        if not derived:
+            chosen += f" limit {wanted.limit:d}"
         found = self._query(
-            f"{_ITEMS} where {' and '.join(conditions)} order by submitted_at desc"
-            + ("" if derived else f" limit {wanted.limit:d}"),
+            f"select {_COLUMNS} from fleet.overview where item = any (array({chosen})) "  # noqa: S608 - constants
+            "order by submitted_at desc",
             *values,
         )
         items = [rows.read_item(row) for row in found]

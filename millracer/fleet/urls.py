@@ -32,7 +32,7 @@ def check_url(url: str) -> str:
         parts, has_password = urlsplit(""), False
     if parts.scheme not in _SCHEMES:
         raise FleetNotConfigured(
-            f"not the URL of a PostgreSQL database: {shown_url(url)}",
+            "the URL is not that of a PostgreSQL database",
             suggested_action="write postgresql://USER@HOST:PORT/DATABASE",
         )
     if has_password:

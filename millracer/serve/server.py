@@ -61,6 +61,7 @@ class ServerTools:
         report_bug: logs an unexpected error and returns the error to report.
         reads_ahead: read the board at the start, so that its first reader does not wait for
             Millrace's answer about every workspace.
+        fleet: the access to a fleet; None: that of the settings.
     """
 
     programs: Tools
@@ -68,6 +69,7 @@ class ServerTools:
     announce: Callable[[ServeResult], None]
     report_bug: ReportBug
     reads_ahead: bool = False
+    fleet: FleetAccess | None = None
 
 
 class MillracerServer:
@@ -122,6 +124,7 @@ class MillracerServer:
                 "token": token,
                 "socket": result.socket,
                 "read_only": settings.read_only,
+                "fleet": settings.fleet,
                 "workspaces": list(settings.workspaces),
             }
             record.write(stored)
@@ -129,8 +132,8 @@ class MillracerServer:
                 tools=self._tools.programs,
                 options=self._tools.options,
                 cancellation=self._cancellation,
-                fleet=FleetAccess(open=fleet_opener(settings.fleet)),
-                has_fleet=has_fleet(settings.fleet),
+                fleet=self._tools.fleet or FleetAccess(open=fleet_opener(settings.fleet)),
+                has_fleet=self._tools.fleet is not None or has_fleet(settings.fleet),
             )
             runs = ServerRuns(
                 operations,

@@ -107,12 +107,14 @@ def set_up_fleet(plan: FleetPlan, say: Callable[[str], None]) -> FleetUp:
     )
 
 
-def stop_fleet(named: str | None) -> tuple[FleetPlace, bool]:
+def stop_fleet(
+    named: str | None, *, waits: bool, say: Callable[[str], None]
+) -> tuple[FleetPlace, bool]:
     """Stop the private server; return its place and whether it ran."""
     from millracer.fleet.provision import stop  # noqa: PLC0415 - as above
 
     place = find_fleet(named)
-    return place, stop(place)
+    return place, stop(place, waits=waits, say=say)
 
 
 def grant_access(

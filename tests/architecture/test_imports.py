@@ -23,6 +23,8 @@ _HEAVY = frozenset(
 )
 #: The libraries of `millracer serve` and `millracer mcp`, which need not be installed.
 _SERVES = frozenset({"starlette", "uvicorn", "anyio", "h11", "mcp", "mcp_types"})
+#: The libraries of `millracer fleet`, which need not be installed.
+_FLEET = frozenset({"dbos", "psycopg", "sqlalchemy"})
 _RUNS_A_TASK = frozenset(
     {
         "transitions",
@@ -65,7 +67,7 @@ _CALLS_MILLRACE = frozenset(
     }
 )
 #: Packages that a help text never needs.
-_DOES_WORK = frozenset({"api", "millrace", "operations", "operator", "pi", "run", "store"})
+_DOES_WORK = frozenset({"api", "fleet", "millrace", "operations", "operator", "pi", "run", "store"})
 #: Loaded as a run begins, if it is configured.
 _REPORTS_AN_END = frozenset(
     {"opentelemetry", "urllib.request", "millracer.notify", "millracer.tracing"}
@@ -123,7 +125,7 @@ def test_the_package_alone_loads_nothing_of_the_library() -> None:
     loaded = _loaded_with("import millracer")
 
     assert {name for name in loaded if name.startswith("millracer")} == {"millracer"}
-    assert loaded & _HEAVY == set()
+    assert loaded & (_HEAVY | _FLEET) == set()
 
 
 def test_the_library_loads_no_command_line_and_no_tool_before_it_is_called() -> None:
@@ -140,7 +142,7 @@ def test_help_loads_nothing_heavy(argument: str) -> None:
     loaded = _loaded_by(argument)
 
     assert "millracer.cli.app" in loaded
-    assert loaded & (_HEAVY | _REPORTS_AN_END) == set()
+    assert loaded & (_HEAVY | _REPORTS_AN_END | _FLEET) == set()
     assert _layers(loaded).isdisjoint(_DOES_WORK)
 
 
@@ -158,6 +160,7 @@ def test_help_loads_nothing_heavy(argument: str) -> None:
         "stop",
         "serve",
         "mcp",
+        "fleet",
     ],
 )
 def test_help_of_a_command_loads_no_more_than_typer_does(command: str) -> None:
@@ -167,7 +170,16 @@ def test_help_of_a_command_loads_no_more_than_typer_does(command: str) -> None:
     assert loaded & _REPORTS_AN_END == set()
     assert loaded & _HEAVY <= {"pydantic"}  # typer reads the options before the command with it
     assert _layers(loaded).isdisjoint(_DOES_WORK | {"mcp", "serve"})
-    assert loaded.isdisjoint(_SERVES)
+    assert loaded.isdisjoint(_SERVES | _FLEET)
+
+
+@pytest.mark.parametrize("command", ["up", "down", "grant", "join", "doctor"])
+def test_help_of_a_fleet_command_loads_no_library_of_it(command: str) -> None:
+    loaded = _loaded_by("fleet", command, "--help")
+
+    assert "millracer.cli.commands.fleet.frame" in loaded
+    assert _layers(loaded).isdisjoint({"fleet", "store", "millrace", "pi", "run"})
+    assert loaded.isdisjoint(_FLEET | {"sqlite3", "psutil"})
 
 
 @pytest.mark.parametrize(
@@ -244,3 +256,31 @@ def test_completing_a_line_loads_no_more_than_it_reads_with(
     # As `--help` of a command does, typer reads the options with pydantic.
     assert loaded & (_HEAVY | _CALLS_MILLRACE) <= {"pydantic", "sqlite3", "platformdirs"}
     assert loaded & (_RUNS_A_TASK | _REPORTS_A_RUN) == set()
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("ps", "--help"), ("submit", "--help"), ("schedule", "--help")]
+)
+def test_the_help_of_a_fleet_loads_none_of_its_libraries(words: tuple[str, ...]) -> None:
+    loaded = _loaded_by("fleet", *words)
+
+    assert "millracer.cli.app" in loaded
+    assert loaded & (_FLEET | _SERVES | {"sqlite3", "rich", "psutil"}) == set()
+    assert _layers(loaded).isdisjoint(_DOES_WORK | {"fleet"})
+
+
+@pytest.mark.parametrize("words", [("status",), ("list",), ("ops", "--json")], ids=" ".join)
+def test_a_command_on_a_workspace_does_not_load_the_fleet(words: tuple[str, ...]) -> None:
+    loaded = _loaded_by(*words, request=_request("list_sessions"))
+
+    assert loaded & _FLEET == set()
+    assert "fleet" not in _layers(loaded)
+
+
+def test_a_client_of_a_fleet_does_not_load_its_engine(tmp_path: Path) -> None:
+    nowhere = tmp_path / "fleet.toml"
+    nowhere.write_text('url = "postgresql://joe@127.0.0.1:1/fleet"\n', encoding="ascii")
+    loaded = _loaded_by("fleet", "ps", "--fleet", str(nowhere))
+
+    assert "psycopg" in loaded
+    assert loaded & {"dbos", "sqlalchemy"} == set()

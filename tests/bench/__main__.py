@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import checks, commands, delegated, event_log, resident, serve
+from tests.bench import checks, commands, delegated, event_log, fleet, resident, serve
 from tests.bench.figures import Figure
 from tests.bench.report import Conditions, growth_table, notes, render, table
 from tests.bench.running import Failed
@@ -23,8 +23,8 @@ _ROOT = Path(__file__).parents[2]
 _DOCUMENT = _ROOT / "docs" / "evidence" / "benchmarks.md"
 _REFERENCE = _ROOT / ".tools" / "reference" / "bin" / "millracer"
 _CONTENDERS = ("ours", "reference")
-_MAIN_PARTS = ("delegated", "quiet", "checks", "commands", "resident", "events", "serve")
-_GROWTH_PARTS = ("depths", "workspaces")
+_MAIN_PARTS = ("delegated", "quiet", "checks", "commands", "resident", "events", "serve", "fleet")
+_GROWTH_PARTS = ("depths", "workspaces", "stand-ins")
 _PARTS = _MAIN_PARTS + _GROWTH_PARTS
 
 Rows = dict[str, Figure]
@@ -104,6 +104,8 @@ def _figures(part: str) -> Rows:
         "resident": resident.resident_figures,
         "events": event_log.event_figures,
         "serve": serve.serve_figures,
+        "fleet": fleet.fleet_figures,
+        "stand-ins": fleet.stand_in_figures,
         "depths": commands.depth_figures,
         "workspaces": resident.growth_figures,
     }
@@ -126,6 +128,10 @@ def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
         ),
         "serve": partial(
             _millracer_alone, serve.measure_serve, lacks="the reference has no server"
+        ),
+        "fleet": partial(_millracer_alone, fleet.measure_fleet, lacks="the reference has no fleet"),
+        "stand-ins": partial(
+            _millracer_alone, fleet.measure_stand_ins, lacks="the reference has no fleet"
         ),
         "depths": commands.measure_depths,
         "workspaces": partial(_millracer_alone, resident.measure_growth),

@@ -140,5 +140,8 @@ _HOW = """\
 - The server: one process with ten workspaces and a queue without a daemon. One other process reads
   all streams from raw sockets and writes the events. Memory and CPU are those of the server
   process without its children.
+- The fleet: a private PostgreSQL on this machine that does not sync to disk. The workers are real;
+  except in the row beside `run` their runs are played by a stand-in. A stand-in host is a thread
+  with a connection: it beats, polls each 0.5 s with the engine's own statements, and delivers.
 - Growth: tasks are placed in Millrace's queue in its storage format, with no daemon running.
   Workspaces are copies of one that Millrace initialised."""

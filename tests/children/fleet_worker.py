@@ -15,10 +15,11 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from millracer import wiring
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.fleet.work import work_with
 from millracer.domain.event_log import Event, EventType
@@ -108,7 +109,14 @@ def _document(item: str, outcome: str, request: Mapping[str, Any]) -> dict[str, 
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return wiring.SystemClock().now()
+
+
+def read_clock_from(path: Path) -> None:
+    """Let the clock of the host be ahead by the seconds in a file."""
+    wiring.SystemClock.now = (  # type: ignore[method-assign]
+        lambda _clock: datetime.now(UTC) + timedelta(seconds=float(path.read_text()))
+    )
 
 
 def die_at(step: str, when: str, mark: Path) -> None:
@@ -144,6 +152,8 @@ def _die_once(mark: Path) -> None:
 
 def main() -> int:
     given = json.loads(sys.argv[1])
+    if "clock" in given:
+        read_clock_from(Path(given.pop("clock")))
     if "dies_at" in given:
         step, when, mark = given.pop("dies_at")
         die_at(step, when, Path(mark))

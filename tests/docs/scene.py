@@ -12,9 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +27,10 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
-from millracer.errors import MillracerError
-from millracer.fleet import local_server
 from millracer.run.prompts import DECISION_MARK, NOTICE_MARK, REPORT_MARK
 from tests.docs.screen import Screen
 from tests.docs.shown import ROOT, Block
+from tests.support.fleet_folder import fleet_data_folder
 from tests.support.operator_cli import NEW_PROMPT, Terminal
 from tests.support.scenario import Scenario
 from tests.support.workspace import Workspace, make_workspace
@@ -143,29 +141,16 @@ def scene(
     workspace_folder.parent.mkdir(parents=True)
     workspace = make_workspace(workspace_folder, millrace, scenario, files=FILES)
     shutil.copytree(ROOT / "docs" / "examples", home / "docs" / "examples")
-    with ScriptedModel(respond) as model, _fleet_data() as data:
+    with ScriptedModel(respond) as model, fleet_data_folder() as fleet_data:
         write_agent_directory(folder / "agent", model.base_url)
         environment = {
             **{name: value for name, value in os.environ.items() if not _is_left_out(name)},
             **agent_environment(folder / "agent", home),
             "PATH": f"{_commands(home / '.local' / 'bin', millrace, pi)}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
-            "MILLRACER_FLEET_DATA_DIR": str(data),
+            "MILLRACER_FLEET_DATA_DIR": str(fleet_data),
         }
         yield Scene(home=home, environment=environment, workspace=workspace, model=model)
-
-
-@contextmanager
-def _fleet_data() -> Iterator[Path]:
-    """Yield the folder of a private database server, which its user can enter; end the server."""
-    folder = Path(tempfile.mkdtemp(prefix="millracer-docs."))
-    folder.chmod(0o711)
-    try:
-        yield folder / "data"
-    finally:
-        with suppress(MillracerError):
-            local_server.stop(folder / "data")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_left_out(name: str) -> bool:

@@ -6,7 +6,9 @@ workflow's shape, that what it runs is there, and that no text of an issue reach
 
 from __future__ import annotations
 
+import configparser
 import json
+import os
 import re
 import shlex
 import shutil
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from millracer.errors import ExitCode
 from tests.docs.scene import Scene, scene
 from tests.docs.shown import ROOT, blocks
 from tests.support.scenario import Scenario, Step
@@ -138,3 +141,55 @@ def test_every_example_is_linked_from_a_page() -> None:
     unlinked = [each.name for each in _EXAMPLES.iterdir() if f"examples/{each.name})" not in pages]
 
     assert unlinked == []
+
+
+def test_the_unit_of_the_worker_is_one_and_the_page_shows_its_settings() -> None:
+    unit = configparser.RawConfigParser(strict=True)
+    unit.optionxform = str  # type: ignore[assignment,method-assign] # systemd reads upper case
+    unit.read_string((_EXAMPLES / "millracer-worker.service").read_text(encoding="utf-8"))
+    shown = configparser.RawConfigParser()
+    shown.optionxform = str  # type: ignore[assignment,method-assign]
+    (block,) = (each for each in blocks(_RECIPES) if each.file_name == "millracer-worker.service")
+    shown.read_string(block.text)
+    program, *words = shlex.split(unit["Service"]["ExecStart"])
+
+    assert unit.sections() == ["Unit", "Service", "Install"]
+    assert dict(shown["Service"]).items() <= dict(unit["Service"]).items()
+    assert program == "%h/.local/bin/millracer"
+    assert words[:2] == ["fleet", "worker"]
+    assert unit["Service"]["RestartPreventExitStatus"] == str(int(ExitCode.USAGE))
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    """Where systemd is installed; elsewhere its form alone is checked, above."""
+    checker = shutil.which("systemd-analyze")
+    if checker is None:
+        return
+    text = (_EXAMPLES / "millracer-worker.service").read_text(encoding="utf-8")
+    unit = tmp_path / "millracer-worker.service"
+    unit.write_text(text.replace("%h/.local/bin/millracer", "/bin/true"), encoding="utf-8")
+
+    said = subprocess.run(
+        (checker, "verify", "--user", "--man=no", str(unit)),
+        env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "millracer-worker.service" not in said.stderr
+
+
+def test_the_compose_file_is_one_and_keeps_what_names_the_host() -> None:
+    text = (_EXAMPLES / "fleet-compose.yml").read_text(encoding="utf-8")
+    compose = yaml.safe_load(text)
+    worker = compose["services"]["worker"]
+    targets = [each.rpartition(":")[2] for each in worker["volumes"]]
+
+    assert set(compose) == {"services", "volumes", "secrets"}
+    assert worker["command"][:3] == ["millracer", "fleet", "worker"]
+    assert worker["init"] is True
+    assert "/root/.local/share/millracer" in targets
+    assert all(port.startswith("127.0.0.1:") for port in compose["services"]["database"]["ports"])
+    assert "POSTGRES_PASSWORD" not in compose["services"]["database"]["environment"]

@@ -1,7 +1,7 @@
 """A private PostgreSQL server for the tests of the fleet, and a database in it for a module.
 
-The server is Debian's; `make` installs it. As root it runs as the user `postgres`, which cannot
-enter pytest's folders, so its folder lies beside them.
+`make test` installs PostgreSQL where it is missing. As root it runs as the user `postgres`, which
+cannot enter the folders of pytest, so its folder is beside them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from psycopg import sql as statements
 
 from millracer.domain.fleet.setup import FleetPlace, FleetRole
 from millracer.fleet.engine_schema import SUBMIT_GROUP, WORKER_GROUP
+from millracer.fleet.local_server import find_programs
 from millracer.fleet.provision import prepare_database
 from millracer.fleet.urls import tuned_url, with_user
 
 _SECONDS = 60
 _OWNER = "millracer"
+#: Names the folder of PostgreSQL's programs, to test another version.
+_VARIABLE = "MILLRACER_TEST_POSTGRES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +83,7 @@ class PostgresServer:
 @contextmanager
 def private_server() -> Iterator[PostgresServer]:
     """Start a server with data of its own; end it and remove them after the block."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parts[-2]))
-    if not found:
-        pytest.fail(
-            "PostgreSQL is not installed; `make test` installs it, or: apt-get install postgresql"
-        )
+    named = os.environ.get(_VARIABLE)
     folder = Path(tempfile.mkdtemp(prefix="millracer-pg."))
     with ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -106,7 +105,7 @@ def private_server() -> Iterator[PostgresServer]:
             os.chown(folder / "log", user.pw_uid, user.pw_gid)
         server = PostgresServer(
             folder=folder,
-            programs=found[-1],
+            programs=Path(named) if named else find_programs(None),
             port=_free_port(),
             passfile=passfile,
             password=password,

@@ -18,6 +18,7 @@ from typing import Any
 from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
+from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.options import OptionLayers
 from millracer.ports import OBSERVER_POLL_SECONDS, Observer
 from millracer.schemas.serve.result import ServeResult
@@ -263,7 +264,11 @@ class _WaitingObserver(Observer):
 
 @contextmanager
 def serving(
-    tools: Tools, *workspaces: Path, options: OptionLayers | None = None, **settings: Any
+    tools: Tools,
+    *workspaces: Path,
+    options: OptionLayers | None = None,
+    fleet: FleetAccess | None = None,
+    **settings: Any,
 ) -> Iterator[Client]:
     """Serve in a thread until the end of the block; the state folder is the caller's."""
     started = threading.Event()
@@ -286,6 +291,7 @@ def serving(
             options=options or OptionLayers(),
             announce=announce,
             report_bug=report_bug,
+            fleet=fleet,
         ),
         cancellation,
     )

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from millracer.domain.doctor_report import CheckLevel, Finding
+
+#: Host names of the machine itself; no host: a socket.
+LOOPBACK: Final = frozenset({None, "", "localhost", "127.0.0.1", "::1"})
 
 
 class FleetRole(StrEnum):
@@ -64,11 +68,13 @@ class FleetGrant:
         role: the name of the database role.
         kind: what it may do.
         join_file: the file for `fleet join`, which holds the password; None if it was revoked.
+        url: the address of the database in that file.
     """
 
     role: str
     kind: FleetRole
     join_file: str | None
+    url: str | None = None
 
 
 class FleetCheckName(StrEnum):

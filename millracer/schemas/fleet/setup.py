@@ -27,7 +27,7 @@ class FleetSetupResult(Published):
 
     Attributes:
         schema_version: the format of this document.
-        url: the address of the database, without a password; null if there is none.
+        url: the address of the database, without a password; of a grant, as in its join file.
         file: the file that other commands read the address from.
         data_folder: the folder of the private server; null for another server.
         started: whether this command started the private server.
@@ -110,9 +110,8 @@ def describe_down(place: FleetPlace, *, stopped: bool) -> FleetSetupResult:
 
 def describe_grant(place: FleetPlace, done: FleetGrant) -> FleetSetupResult:
     """Return the document of `fleet grant`."""
-    return FleetSetupResult(
-        **_of_place(place), role=done.role, kind=done.kind, join_file=done.join_file
-    )
+    values = {**_of_place(place), "url": done.url or place.url}
+    return FleetSetupResult(**values, role=done.role, kind=done.kind, join_file=done.join_file)
 
 
 def describe_join(place: FleetPlace, role: str) -> FleetSetupResult:

@@ -27,7 +27,7 @@ from tests.support.postgres import PostgresServer, connected, new_fleet_database
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[PostgresServer]:
-    """A server that these tests may stop; the other tests keep theirs."""
+    """A server that only these tests use, and may stop."""
     with private_server() as server:
         yield server
 

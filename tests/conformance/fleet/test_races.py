@@ -8,13 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import psycopg
 import pytest
 
 from millracer.domain.fleet.hosts import OpenVerdict, TakeVerdict
 from millracer.domain.fleet.items import CancelVerdict, ItemFilter, ItemState, SubmitVerdict
 from millracer.domain.fleet.setup import FleetPlace, FleetRole
-from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.fleet.store import PostgresFleet
+from millracer.fleet.urls import tuned_url
 from tests.conformance.fleet.scenes import (
     HostAt,
     PostgresScene,
@@ -24,6 +25,8 @@ from tests.conformance.fleet.scenes import (
     result_of,
     submission,
 )
+from tests.support.fake_daemon import wait_until
+from tests.support.postgres import connected
 
 _THREADS = 16
 _Result = TypeVar("_Result")
@@ -137,23 +140,97 @@ def test_a_cancel_that_races_a_take_ends_in_one_of_both(
         assert tuple(beat.cancel_requested) == ("one",)
 
 
-def test_a_submission_is_not_lost_to_a_pause_beside_it(
-    postgres: PostgresScene, host: HostAt
-) -> None:
-    def work(store: PostgresFleet, number: int) -> object:
-        if number % 4 == 0:
-            return store.pause("shop", paused=True)
-        return store.submit(submission(f"item-{number}")).verdict
+def _beside(
+    place: FleetPlace,
+    statement: str,
+    values: tuple[object, ...],
+    work: Callable[[], _Result],
+) -> _Result:
+    """Do the work while another transaction has done a statement and not committed it.
 
-    _at_once(postgres.place, work)
+    The other one commits once the work waits for it, or has ended without.
+    """
+    with psycopg.connect(tuned_url(place)) as other, ThreadPoolExecutor(1) as thread:
+        other.execute(statement.encode(), values)
+        begun = thread.submit(work)
+        wait_until(lambda: begun.done() or _is_waited_for(place))
+        other.commit()
+        return begun.result(timeout=30)
 
+
+def _is_waited_for(place: FleetPlace) -> bool:
+    with connected(place) as connection:
+        row = connection.execute("select count(*) from pg_locks where not granted").fetchone()
+    return row is not None and row[0] != 0
+
+
+def test_a_submission_beside_a_pause_does_not_start(postgres: PostgresScene, host: HostAt) -> None:
+    answer = _beside(
+        postgres.place,
+        "select fleet.pause('shop', true, '', null)",
+        (),
+        lambda: postgres.as_owner().submit(submission("one")),
+    )
+
+    assert answer.verdict is SubmitVerdict.NEW
     assert postgres.claim_next("a") is None
     assert postgres.as_owner().pause("shop", paused=False)
-    claimed = set()
-    while (item_id := postgres.claim_next("a")) is not None:
-        claimed.add(item_id)
-        postgres.end_dispatch(item_id, DispatchStatus.SUCCESS)
-    assert claimed == {f"item-{number}" for number in range(_THREADS) if number % 4}
+    assert postgres.claim_next("a") == "one"
+
+
+def test_a_submission_beside_the_end_of_its_workspace_is_refused(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    answer = _beside(
+        postgres.place,
+        "select fleet.forget_workspace('shop')",
+        (),
+        lambda: postgres.as_owner().submit(submission("one")),
+    )
+
+    assert answer.verdict is SubmitVerdict.WORKSPACE_UNKNOWN
+    assert postgres.as_owner().find_item("one") is None
+
+
+def test_a_cancel_beside_a_take_is_a_wish(postgres: PostgresScene, host: HostAt) -> None:
+    postgres.as_owner().submit(submission("one"))
+
+    verdict = _beside(
+        postgres.place_of("role-a", FleetRole.HOST),
+        "select fleet.take(%s, 'one', %s)",
+        (host.session, identity_of("shop")),
+        lambda: postgres.as_submitter().cancel("one", ""),
+    )
+
+    assert verdict is CancelVerdict.REQUESTED
+    assert item_of(postgres.as_owner(), "one").state is not ItemState.ENDED
+
+
+def test_a_take_beside_a_cancel_finds_the_item_ended(postgres: PostgresScene, host: HostAt) -> None:
+    postgres.as_owner().submit(submission("one"))
+
+    taken = _beside(
+        postgres.place,
+        "select fleet.cancel('one', '')",
+        (),
+        lambda: host.store.take(host.session, "one", identity_of("shop")),
+    )
+
+    assert taken.verdict is TakeVerdict.ENDED
+
+
+def test_a_result_beside_a_later_take_is_refused(postgres: PostgresScene, host: HostAt) -> None:
+    postgres.as_owner().submit(submission("one"))
+    old = host.run_next()
+
+    accepted = _beside(
+        postgres.place_of("role-a", FleetRole.HOST),
+        "select fleet.take(%s, 'one', %s)",
+        (host.session, identity_of("shop")),
+        lambda: host.store.deliver(old, result_of(old)),
+    )
+
+    assert not accepted
 
 
 def test_a_label_is_bound_once_by_many_hosts(postgres: PostgresScene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -219,6 +220,20 @@ def test_a_moved_checkout_takes_its_open_items_along_and_voids_their_lease(
     assert scene.claim_next("a") is None
 
 
+def test_what_waits_in_a_moved_checkout_leaves_the_queue_of_its_former_host(
+    scene: Scene, host: HostAt
+) -> None:
+    scene.as_submitter().submit(submission("one"))
+    scene.fall_silent("a")
+    other = HostAt(scene, "b")
+    other.store.register(other.session, _announced("shop", identity_of("shop")))
+
+    assert scene.claim_next("a") is None
+    assert scene.claim_next("b") == "one"
+    hosts = {each.host: (each.queued, len(each.running)) for each in other.store.list_hosts()}
+    assert hosts == {"a": (0, 0), "b": (0, 1)}
+
+
 def test_a_workspace_is_forgotten_only_without_open_items(scene: Scene, host: HostAt) -> None:
     scene.as_submitter().submit(submission("one"))
 
@@ -357,6 +372,31 @@ def test_an_item_of_a_superseded_lease_in_the_same_session_is_refused(
     found = scene.as_submitter().find_item("one")
     assert found is not None
     assert [each.why for each in found.refused] == ["lease_superseded"]
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ("identity", "other_checkout"),
+        ("session", "session_superseded"),
+        ("epoch", "lease_superseded"),
+        ("item_id", "lease_superseded"),
+    ],
+)
+def test_a_lease_counts_only_whole(scene: Scene, host: HostAt, field: str, why: str) -> None:
+    for name in ("other", "one"):
+        scene.as_submitter().submit(submission(name))
+    host.take("other")
+    lease = host.take("one")
+    changed = {"epoch": lease.epoch - 1, "item_id": "other"}.get(field, new_uuid())
+    forged = replace(lease, **{field: changed})  # type: ignore[arg-type] # one field at a time
+
+    assert not host.store.deliver(forged, result_of(forged))
+
+    found = scene.as_submitter().find_item(forged.item_id)
+    assert found is not None
+    assert [each.why for each in found.refused] == [why]
+    assert host.store.deliver(lease, result_of(lease))
 
 
 # -- heartbeat and progress -----------------------------------------------------------------------

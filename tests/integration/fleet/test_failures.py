@@ -131,6 +131,47 @@ def test_the_fence_alone_refuses_a_late_result(fleet: Fleet) -> None:
     host.kill()
 
 
+@pytest.mark.parametrize(
+    ("at_take", "later"),
+    [
+        (3600, 0),
+        pytest.param(0, 3600, marks=pytest.mark.slow),
+        pytest.param(0, -3600, marks=pytest.mark.slow),
+    ],
+)
+def test_a_clock_that_jumps_by_an_hour_during_a_run_changes_nothing(
+    fleet: Fleet, at_take: int, later: int
+) -> None:
+    clock = fleet.folder / "clock"
+    clock.write_text(str(at_take))
+    fleet.host("ci-1", "shop", clock=str(clock)).start().ready()
+    fleet.submit("one", seconds=1)
+    wait_until(lambda: fleet.is_started("one"), "it starts")
+
+    clock.write_text(str(later))
+
+    wait_until(lambda: fleet.ended("one"), "it ends")
+    assert (fleet.item("one").attempts, fleet.item("one").completed) == (1, True)
+    assert not fleet.item("one").host_away
+
+
+def test_a_full_disk_of_the_host_ends_no_item(fleet: Fleet) -> None:
+    """Its checkout cannot be locked; the item waits until it can."""
+    host = fleet.host("ci-1", "shop", reconcile_seconds=1).start().ready()
+    folder = host.roots["shop"] / ".millracer/fleet"
+    folder.rename(folder.with_name("away"))
+    folder.touch()  # no folder can be there: as with a full disk, nothing can be written
+    fleet.submit("one")
+
+    wait_until(lambda: "not started, and tried again" in host.printed, "it is tried")
+
+    assert (fleet.item("one").attempts, fleet.ended("one")) == (0, False)
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    wait_until(lambda: fleet.ended("one"), "it ends")
+    assert fleet.item("one").completed
+
+
 def test_without_take_over_a_silent_name_is_left_to_its_machine(fleet: Fleet) -> None:
     host = fleet.host("ci-1", "shop").start().ready()
     host.kill()
@@ -157,6 +198,7 @@ def test_what_was_cancelled_in_the_engine_ends_truthfully(fleet: Fleet) -> None:
     assert fleet.overlaps() == []
 
 
+@pytest.mark.slow
 def test_what_was_cancelled_in_the_queue_of_the_engine_is_dispatched_again(fleet: Fleet) -> None:
     fleet.host("ci-1", "shop", reconcile_seconds=1).start().ready()
     fleet.submit("one", seconds=1)
@@ -192,6 +234,7 @@ def test_what_was_resumed_in_the_engine_never_runs_on_another_host(fleet: Fleet)
     assert {Path(event["root"]).parent.name for event in fleet.events("started")} == {"ci-1"}
 
 
+@pytest.mark.slow
 def test_a_claim_whose_answer_was_lost_is_dispatched_again(fleet: Fleet) -> None:
     """The engine has claimed it for this host, and no thread of the host performs it."""
     fleet.host("ci-1", "shop", reconcile_seconds=1).start().ready()

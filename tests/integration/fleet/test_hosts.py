@@ -78,7 +78,10 @@ def test_sigterm_finishes_what_runs_and_takes_nothing_new(fleet: Fleet) -> None:
     assert fleet.item("waits").attempts == 0
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM)])
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGINT,), pytest.param((signal.SIGTERM, signal.SIGTERM), marks=pytest.mark.slow)],
+)
 def test_an_interrupted_run_is_continued_by_the_next_worker(
     fleet: Fleet, signals: tuple[signal.Signals, ...]
 ) -> None:
@@ -163,7 +166,7 @@ def test_a_drained_host_starts_nothing_also_after_its_restart(fleet: Fleet) -> N
     assert host.stop() == 0
     host.start().ready(2)
     fleet.submit("one")
-    beaten(fleet, times=3)
+    beaten(fleet, times=2)
 
     assert (fleet.item("one").attempts, fleet.item("one").reason) == (0, WaitReason.HOST_DRAINS)
     fleet.store.drain("ci-1", draining=False)
@@ -201,6 +204,14 @@ def test_progress_reaches_the_database(fleet: Fleet) -> None:
     wait_until(lambda: fleet.item("one").progress.stage == "builder", "the stage")
 
     assert fleet.item("one").progress.message == "builder began"
+
+
+def test_a_worker_refuses_an_older_schema_of_the_engine(fleet: Fleet) -> None:
+    fleet.sql("update dbos.dbos_migrations set version = version - 1")
+    host = fleet.host("ci-1", "shop").start()
+
+    assert host.wait() == 8
+    assert "millracer fleet up" in host.printed
 
 
 class TestCancel:

@@ -39,7 +39,9 @@ def database(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_the_scripts_are_named_by_number_verb_and_noun_and_say_what_they_are_for() -> None:
-    assert [script.name for script in _SCRIPTS] == sorted(path.name for path in _SHIPPED.iterdir())
+    assert [script.name for script in _SCRIPTS] == sorted(
+        path.name for path in _SHIPPED.glob("*.sql")
+    )
     for number, script in enumerate(_SCRIPTS, 1):
         assert re.fullmatch(rf"{number:04d}_(create|inline)_[a-z]+(_[a-z]+)*\.sql", script.name)
         assert script.sql.startswith("-- ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -12,7 +13,7 @@ from millracer.cli.options.fleet import FleetOption
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import say
 from millracer.cli.terminal.stdout import print_shown, print_text
-from millracer.domain.fleet.setup import FleetRole
+from millracer.domain.fleet.setup import LOOPBACK, FleetRole
 from millracer.schemas.fleet.setup import (
     FleetSetupResult,
     describe_failure,
@@ -84,10 +85,10 @@ def join(
     fleet: FleetOption = None,
     as_json: bool = False,
 ) -> None:
-    """Let this user's commands use the fleet of a file from `fleet grant`.
+    """Join the fleet of a file from `fleet grant`.
 
-    Stores the address and the password in your configuration folder and deletes the file, after a
-    login with them has worked.
+    Stores the address and a new password in your configuration folder, and deletes the file. All
+    your commands use that fleet then.
     """
 
     def work() -> FleetSetupResult:
@@ -103,6 +104,8 @@ def _show_grant(result: FleetSetupResult) -> None:
         return
     print_text(result.join_file)
     say(f"{result.role} may log in with the password in this file")
+    if urlsplit(result.url or "").hostname in LOOPBACK:
+        say("its address is reachable from this machine alone; name another one with --url")
     say(
         "  next: copy it to the other machine over a safe channel, then `millracer fleet join FILE`"
     )

@@ -93,7 +93,12 @@ def up(  # noqa: PLR0913 - one parameter per option
 
 
 @with_output
-def down(*, fleet: FleetOption = None, as_json: bool = False) -> None:
+def down(
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait first until no item runs.")] = False,
+    fleet: FleetOption = None,
+    as_json: bool = False,
+) -> None:
     """Stop the private database server; its data stay.
 
     Items that run continue, and their hosts deliver the results after the next
@@ -101,7 +106,7 @@ def down(*, fleet: FleetOption = None, as_json: bool = False) -> None:
     """
 
     def work() -> FleetSetupResult:
-        place, stopped = wiring.stop_fleet(fleet)
+        place, stopped = wiring.stop_fleet(fleet, waits=wait, say=say)
         return describe_down(place, stopped=stopped)
 
     raise typer.Exit(conclude(work, describe_failure, _show_down, as_json=as_json))

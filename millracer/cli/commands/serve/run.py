@@ -27,7 +27,7 @@ from millracer.redaction.process import learn_environment
 from millracer.schemas.serve.result import ServeResult
 from millracer.serve.settings import ServeSettings
 from millracer.wiring import BackendFactory, open_directories, open_store
-from millracer.wiring.preload import load_answers
+from millracer.wiring.preload import load_answers, load_fleet
 from millracer.wiring.user_files import log_to_file
 from millracer.wiring.workspace import find_place
 
@@ -77,6 +77,8 @@ def _serve(
     share_one_heap()
     load_endings()
     load_answers()
+    if settings.fleet is not None:
+        load_fleet()
     also_emit_lines(logging.INFO, log_to_file())
 
     def announce(result: ServeResult) -> None:

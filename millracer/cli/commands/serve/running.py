@@ -37,6 +37,7 @@ def find_same(settings: ServeSettings) -> ServeResult | None:
         if (
             result.read_only == settings.read_only
             and result.socket == socket
+            and record.get("fleet") == settings.fleet
             and settings.port in {0, int(port) if port.isdigit() else -1}
             and set(settings.workspaces) <= set(record.get("workspaces") or ())
         ):
