@@ -16,9 +16,10 @@ from typing import Any, Final, NoReturn
 
 import dbos._serialization as serialization
 from dbos import DBOS
+from dbos._error import DBOSInitializationError
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from millracer.errors import FleetUnreachable
+from millracer.errors import FleetOutdated, FleetUnreachable
 from millracer.fleet.schedules import APPLICATION, TICK
 from millracer.ports.fleet_engine import DispatchKept, Perform, RateLimit, Tick
 
@@ -80,6 +81,7 @@ class DbosEngine:
 
         Raises:
             FleetUnreachable: the database cannot be reached; the call may be repeated.
+            FleetOutdated: the schema of the engine is older than the engine needs.
         """
         serialization.DBOSDefaultSerializer = _Refusing()
         _quiet_logs()
@@ -118,6 +120,11 @@ class DbosEngine:
             with suppress(Exception):
                 DBOS.destroy(destroy_registry=True)
             raise _unreachable(error) from error
+        except DBOSInitializationError as error:
+            raise FleetOutdated(
+                f"the schema of the engine does not fit {self.name}",
+                suggested_action="run `millracer fleet up` as the owner, then start the worker",
+            ) from error
 
     def set_slots(self, slots: int) -> None:
         """Change how many items run at once; with 0 none starts.
@@ -188,7 +195,7 @@ class DbosEngine:
 def _unreachable(error: Exception) -> FleetUnreachable:
     text = str(getattr(error, "orig", None) or error).strip().splitlines()
     return FleetUnreachable(
-        f"the fleet's database cannot be reached: {text[-1] if text else type(error).__name__}",
+        f"the fleet's database cannot be reached: {text[0] if text else type(error).__name__}",
         suggested_action="start it, or check the fleet with `millracer fleet doctor`",
     )
 
@@ -214,9 +221,12 @@ class _OneLine(logging.Handler):
         _log.log(record.levelno, "engine: %s", text[0])
 
 
+_HANDLER: Final = _OneLine()
+
+
 def _quiet_logs() -> None:
     logger = logging.getLogger("dbos")
     for handler in tuple(logger.handlers):
         logger.removeHandler(handler)
-    logger.addHandler(_OneLine())
+    logger.addHandler(_HANDLER)
     logger.propagate = False

@@ -12,6 +12,7 @@ from millracer.cancellation import Cancellation, CancelReason
 from millracer.domain.event_log import Event, EventType
 from millracer.domain.fleet.hosts import Lease
 from millracer.domain.run.progress import text_in
+from millracer.redaction.process import redact
 
 _STAGE_EVENTS = frozenset({EventType.STAGE_STARTED, EventType.STAGE_ENDED})
 
@@ -77,12 +78,12 @@ class RunningItem:
         return self.cancellation
 
     def note(self, event: Event, sequence: int) -> None:
-        """Remember an event as the item's progress."""
+        """Remember an event, without secrets, as the item's progress."""
         stage = text_in(event, "stage") if event.type in _STAGE_EVENTS else None
         with self._lock:
             self._event = ItemEvent(
                 stage=self._event.stage if stage is None else stage,
-                message=event.message,
+                message=redact(event.message),
                 sequence=sequence or self._event.sequence,
             )
 

@@ -206,6 +206,14 @@ def test_progress_reaches_the_database(fleet: Fleet) -> None:
     assert fleet.item("one").progress.message == "builder began"
 
 
+def test_a_worker_refuses_an_older_schema_of_the_engine(fleet: Fleet) -> None:
+    fleet.sql("update dbos.dbos_migrations set version = version - 1")
+    host = fleet.host("ci-1", "shop").start()
+
+    assert host.wait() == 8
+    assert "millracer fleet up" in host.printed
+
+
 class TestCancel:
     def test_a_queued_item_ends_at_once(self, fleet: Fleet) -> None:
         fleet.host("ci-1", "shop").start().ready()

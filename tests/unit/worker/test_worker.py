@@ -177,6 +177,21 @@ def test_a_held_name_is_refused_before_anything_is_launched(verdict: OpenVerdict
     assert scene.calls == ["open"]
 
 
+def test_a_session_that_may_still_live_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("millracer.worker.worker._REOPEN_SECONDS", 0.001)
+    scene = Scene(settings={"holder_seconds": 17.0})
+    scene.database.open_verdict = OpenVerdict.HELD
+    scene.thread.start()
+    assert wait_for(lambda: scene.calls.count("open") > 2)
+
+    scene.database.open_verdict = OpenVerdict.OPEN
+
+    assert scene.engine.launched.wait(30)
+    scene.worker.stop()
+    scene.thread.join(30)
+    assert scene.end is WorkerEnd.FINISHED
+
+
 @pytest.mark.parametrize("verdict", [RegisterVerdict.OTHER_HOST, RegisterVerdict.OTHER_CHECKOUT])
 def test_a_held_workspace_is_refused_before_anything_is_launched(verdict: RegisterVerdict) -> None:
     scene = Scene()
@@ -561,6 +576,22 @@ class TestHeartbeat:
             (ITEM, "builder", "builder began", 3),
             (ITEM, "checker", "checker began", 4),
         ]
+
+    def test_progress_has_no_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SHOP_API_KEY", "not-for-others-4711")
+        scene = Scene()
+        scene.database.add(ITEM)
+
+        def tell(_cancellation: Any, on_event: Any) -> dict[str, Any]:
+            on_event(stage("not-for-others-4711"), 3)
+            assert wait_for(lambda: scene.database.progress)
+            return document("succeeded", "completed")
+
+        scene.runner.plays = [tell]
+        with scene.working():
+            scene.engine.dispatch(ITEM).join(30)
+
+        assert "4711" not in scene.database.progress[-1][2]
 
     def test_progress_is_repeated(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(heartbeat, "PROGRESS_SECONDS", 0.001)
