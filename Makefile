@@ -87,8 +87,8 @@ venv_stamp := $(VENV)/.stamp
 pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 browser_stamp := $(TOOLS)/browser/.stamp
-conformance_stamp := $(TOOLS)/mcp-conformance/.stamp
 postgres_stamp := $(TOOLS)/postgres/.stamp
+conformance_stamp := $(TOOLS)/mcp-conformance/.stamp
 parser_stamp := $(TOOLS)/reference-$(PARSER_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp) $(parser_stamp)
 oldest_millrace := $(firstword $(MILLRACE_VERSIONS))
@@ -174,7 +174,7 @@ corners: $(setup) $(corner_stamps)
 acceptance: $(setup) $(postgres_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
 
-slow: $(setup) $(browser_stamp) $(postgres_stamp) $(conformance_stamp)
+slow: $(setup) $(browser_stamp) $(conformance_stamp) $(postgres_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) \
 	  MILLRACER_TEST_MCP_CONFORMANCE=$(CURDIR)/$(TOOLS)/mcp-conformance/node_modules/.bin/conformance \
 	  $(pytest) -m 'slow and not acceptance'
@@ -310,17 +310,17 @@ $(browser_stamp): | $(venv_stamp) require-browser require-node
 	@rm $(@D)/axe-core-$(AXE_VERSION).tgz
 	@touch $@
 
+# Debian's PostgreSQL, whose programs the tests of the fleet start a private server with.
+$(postgres_stamp): | require-postgres
+	@mkdir -p $(@D)
+	@touch $@
+
 $(conformance_stamp): | require-node
 	@echo 'Setting up $(@D) ...' >&2
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	@cd $(@D) && $(NPM) install --silent --no-audit --no-fund --ignore-scripts --prefix . \
 	  @modelcontextprotocol/conformance@$(MCP_CONFORMANCE_VERSION) >/dev/null
-	@touch $@
-
-# Debian's PostgreSQL, whose programs the tests of the fleet start a private server with.
-$(postgres_stamp): | require-postgres
-	@mkdir -p $(@D)
 	@touch $@
 
 # The project once more, for another Python: make .tools/python-3.12/.stamp PYTHON=python3.12
