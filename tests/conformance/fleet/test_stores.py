@@ -220,6 +220,20 @@ def test_a_moved_checkout_takes_its_open_items_along_and_voids_their_lease(
     assert scene.claim_next("a") is None
 
 
+def test_what_waits_in_a_moved_checkout_leaves_the_queue_of_its_former_host(
+    scene: Scene, host: HostAt
+) -> None:
+    scene.as_submitter().submit(submission("one"))
+    scene.fall_silent("a")
+    other = HostAt(scene, "b")
+    other.store.register(other.session, _announced("shop", identity_of("shop")))
+
+    assert scene.claim_next("a") is None
+    assert scene.claim_next("b") == "one"
+    hosts = {each.host: (each.queued, len(each.running)) for each in other.store.list_hosts()}
+    assert hosts == {"a": (0, 0), "b": (0, 1)}
+
+
 def test_a_workspace_is_forgotten_only_without_open_items(scene: Scene, host: HostAt) -> None:
     scene.as_submitter().submit(submission("one"))
 

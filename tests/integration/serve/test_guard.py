@@ -48,6 +48,13 @@ def reader(place: Path) -> Iterator[Client]:
 
 BOARD = f"{API}/board"
 WORKSPACES = f"{API}/workspaces"
+NAMES_IN_A_PATH = {
+    "ws": "0" * 8,
+    "id": "an-item",
+    "run_id": "a-run",
+    "host": "a-host",
+    "workspace_id": "a-workspace",
+}
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -161,7 +168,7 @@ def test_a_preflight_is_refused(client: Client) -> None:
 @pytest.mark.parametrize("token", ["", "wrong", "öüä"])
 def test_every_route_needs_the_token(client: Client, token: str, route: object) -> None:
     method, path = getattr(route, "method"), getattr(route, "path")  # noqa: B009 - any row
-    path = path.format(ws="0" * 8, id="an-item", run_id="a-run")
+    path = path.format_map(NAMES_IN_A_PATH)
     answered = client.raw(method, f"{API}{path}", f"Content-Type: {JSON}", token=token)
 
     assert_refused(answered, 401, "unauthorized")
@@ -303,7 +310,7 @@ def test_a_read_only_server_refuses_every_change(reader: Client, route: object) 
     if not getattr(route, "writes"):  # noqa: B009 - any row
         return
     method, path = getattr(route, "method"), getattr(route, "path")  # noqa: B009 - any row
-    path = path.format(ws="0" * 8, id="an-item")
+    path = path.format_map(NAMES_IN_A_PATH)
 
     answered = reader.raw(method, f"{API}{path}", f"Content-Type: {JSON}", body=b"{}")
 

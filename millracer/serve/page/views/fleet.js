@@ -71,7 +71,7 @@ function Items({ items, label }) {
       <td class="number">${item.priority}</td>
       <td class="number">${item.attempts}</td>
       <td><${When} item=${item} /></td>
-      <td class="soft">${item.why || item.progress?.message || ""}</td>
+      <td class="soft">${item.why || (item.state === "running" && item.progress?.message) || ""}</td>
     </tr>`)}</tbody>
   </table></div>`;
 }
@@ -152,7 +152,7 @@ function FleetItem({ id, isReadOnly }) {
     <${Section} id="task" title="Task"><pre class="request">${document.request?.input?.text ?? ""}</pre><//>
     <${Section} id="attempts" title="Attempts"><${Facts} item=${item} /><//>
     <${Section} id="refused" title="Refused results" aside="delivered under a lease that was not in force any more">${document.refused.length ? html`<${Refused} refused=${document.refused} />` : html`<p class="soft">None.</p>`}<//>
-    <${NextSteps} steps=${document.next_steps} />`;
+    <${Section} id="next" title="On the command line"><${NextSteps} steps=${document.next_steps} /><//>`;
 }
 
 function Verdict({ item, result }) {
