@@ -596,7 +596,7 @@ class TestHeartbeat:
             assert wait_for(lambda: scene.database.progress)
             return document("succeeded", "completed")
 
-        scene.runner.plays = [tell]
+        scene.runner.plays = [report]
         with scene.working():
             scene.engine.dispatch(ITEM).join(30)
 
