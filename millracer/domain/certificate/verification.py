@@ -116,7 +116,7 @@ def examine(certificate: Certificate, observed: Observed) -> tuple[Finding, ...]
         *_examine_commit(certificate, observed.commit),
         *_examine_workspace(certificate, observed.workspace),
         _examine_rerun(certificate, observed),
-        _examine_lease(certificate, observed.lease),
+        *_examine_lease(certificate, observed.lease),
     )
 
 
@@ -380,14 +380,19 @@ def _examine_rerun(certificate: Certificate, observed: Observed) -> Finding:
     )
 
 
-def _examine_lease(certificate: Certificate, found: FoundLease | None) -> Finding:
-    lease = certificate.fleet
-    if lease is None:
-        if found is None:
-            return not_checked(VerificationStep.LEASE, "the certificate has no lease of a fleet")
-        return unverified(
+def _examine_lease(certificate: Certificate, found: FoundLease | None) -> Iterator[Finding]:
+    """Yield the finding about the lease; none outside of a fleet."""
+    if certificate.fleet is not None:
+        yield _examine_stated_lease(certificate, certificate.fleet, found)
+    elif found is not None:
+        yield unverified(
             VerificationStep.LEASE, "lease_missing", "the certificate has no lease of a fleet"
         )
+
+
+def _examine_stated_lease(
+    certificate: Certificate, lease: CertifiedLease, found: FoundLease | None
+) -> Finding:
     if lease.item != certificate.item_id:
         return contradicted(
             VerificationStep.LEASE,
