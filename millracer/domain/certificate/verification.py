@@ -75,13 +75,13 @@ class FoundLease:
     Attributes:
         lease: the lease under which the item ended; None if the database does not have it.
         completed: whether the item ended as completed.
-        code: why there is no lease; empty if there is one.
-        problem: the same as a sentence.
+        is_away: the database cannot be reached.
+        problem: why there is no lease; empty if there is one.
     """
 
     lease: CertifiedLease | None = None
     completed: bool = False
-    code: str = ""
+    is_away: bool = False
     problem: str = ""
 
 
@@ -418,8 +418,10 @@ def _examine_stated_lease(
 
 
 def _compare_leases(lease: CertifiedLease, found: FoundLease, stated: str) -> Finding:
+    if found.is_away:
+        return unverified(VerificationStep.LEASE, "fleet_unreachable", found.problem)
     if found.lease is None:
-        return unverified(VerificationStep.LEASE, found.code, found.problem)
+        return unverified(VerificationStep.LEASE, "lease_unknown", found.problem)
     differing = [
         f"{each.name} {getattr(found.lease, each.name)}, not {getattr(lease, each.name)}"
         for each in fields(CertifiedLease)

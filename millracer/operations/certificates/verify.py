@@ -164,16 +164,16 @@ def _find_lease(certificate: Certificate, context: OperationContext) -> FoundLea
         with context.open_fleet() as store:
             detail = store.find_item(name)
     except FleetUnreachable as error:
-        return FoundLease(code=error.code, problem=error.message)
+        return FoundLease(is_away=True, problem=error.message)
     if detail is None or detail.result is None:
         lacking = "does not have the item" if detail is None else "has no result of it"
-        return FoundLease(code="lease_unknown", problem=f"the fleet {lacking}: {name}")
+        return FoundLease(problem=f"the fleet {lacking}: {name}")
     item = detail.item
     try:
         delivered = read_lease(detail.result.get("fleet"))
     except NotACertificate as error:
         problem = f"the result in the fleet has no usable lease: {error}"
-        return FoundLease(code="lease_unknown", problem=problem)
+        return FoundLease(problem=problem)
     # What the database itself counts precedes what the host delivered.
     lease = replace(
         delivered,

@@ -589,9 +589,11 @@ def test_an_item_that_the_fleet_did_not_complete_is_contradicted() -> None:
 
 
 def test_what_cannot_be_compared_is_unverified() -> None:
-    away = FoundLease(code="fleet_unreachable", problem="the database is away")
-
-    finding = lease_finding(leased(), away)
-    assert (finding.result, finding.code) == (FindingResult.UNVERIFIED, "fleet_unreachable")
-    finding = lease_finding(certificate_of(task_evidence()), FoundLease())
-    assert (finding.result, finding.code) == (FindingResult.UNVERIFIED, "lease_missing")
+    plain = certificate_of(task_evidence())
+    for certificate, found, code in (
+        (leased(), FoundLease(is_away=True), "fleet_unreachable"),
+        (leased(), FoundLease(), "lease_unknown"),
+        (plain, FoundLease(), "lease_missing"),
+    ):
+        finding = lease_finding(certificate, found)
+        assert (finding.result, finding.code) == (FindingResult.UNVERIFIED, code)
