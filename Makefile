@@ -51,6 +51,8 @@ NEWER_NODE_VERSION := 24.19.0
 CHROMIUM ?= /usr/bin/chromium
 BROWSER_FONTS := fonts-inter fonts-jetbrains-mono fonts-dejavu-core
 AXE_VERSION := 4.14.1
+#: The conformance suite of the Model Context Protocol, for `make slow`.
+MCP_CONFORMANCE_VERSION := 0.1.16
 export MILLRACER_TEST_CHROMIUM := $(CHROMIUM)
 
 ifeq ($(origin PYTHON),undefined)
@@ -86,6 +88,7 @@ pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 browser_stamp := $(TOOLS)/browser/.stamp
 postgres_stamp := $(TOOLS)/postgres/.stamp
+conformance_stamp := $(TOOLS)/mcp-conformance/.stamp
 parser_stamp := $(TOOLS)/reference-$(PARSER_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp) $(parser_stamp)
 oldest_millrace := $(firstword $(MILLRACE_VERSIONS))
@@ -171,8 +174,10 @@ corners: $(setup) $(corner_stamps)
 acceptance: $(setup) $(postgres_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
 
-slow: $(setup) $(browser_stamp) $(postgres_stamp)
-	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'slow and not acceptance'
+slow: $(setup) $(browser_stamp) $(conformance_stamp) $(postgres_stamp)
+	$(call tools_environment,$(MILLRACE_VERSION)) \
+	  MILLRACER_TEST_MCP_CONFORMANCE=$(CURDIR)/$(TOOLS)/mcp-conformance/node_modules/.bin/conformance \
+	  $(pytest) -m 'slow and not acceptance'
 	$(run_tests) --hypothesis-profile=nightly -m 'not slow' tests/unit tests/integration/store \
 	  tests/integration/ops
 
@@ -308,6 +313,14 @@ $(browser_stamp): | $(venv_stamp) require-browser require-node
 # Debian's PostgreSQL, whose programs the tests of the fleet start a private server with.
 $(postgres_stamp): | require-postgres
 	@mkdir -p $(@D)
+	@touch $@
+
+$(conformance_stamp): | require-node
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cd $(@D) && $(NPM) install --silent --no-audit --no-fund --ignore-scripts --prefix . \
+	  @modelcontextprotocol/conformance@$(MCP_CONFORMANCE_VERSION) >/dev/null
 	@touch $@
 
 # The project once more, for another Python: make .tools/python-3.12/.stamp PYTHON=python3.12

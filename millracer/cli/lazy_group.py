@@ -29,9 +29,10 @@ class LazyGroup(TyperGroup):
         self, *, entries: Mapping[str, Entry], default: str = "", **attributes: Any
     ) -> None:
         super().__init__(**attributes)
-        self._entries = entries
+        # Typer prints the repr of a name, and the name of an operation is a member of an enum.
+        self._entries = {str(name): entry for name, entry in entries.items()}
         self._default = default
-        self.commands = cast("MutableMapping[str, Any]", _Commands(entries))
+        self.commands = cast("MutableMapping[str, Any]", _Commands(self._entries))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Add the default command to a command line without a command."""

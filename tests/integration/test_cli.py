@@ -117,6 +117,22 @@ def test_a_text_caller_gets_a_message_and_no_document() -> None:
     assert "millracer run --help" in ran.stderr
 
 
+def test_an_error_names_the_variable_of_the_option() -> None:
+    ran = run("demo", "--intake", "nope")
+
+    assert ran.returncode == 2
+    assert "'MILLRACER_INTAKE'" in ran.stderr
+    assert "[" not in ran.stderr
+
+
+def test_a_command_that_is_misspelt_is_named_as_a_user_types_it() -> None:
+    ran = run("modes")
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "'models'" in ran.stderr
+    assert "OperationName" not in ran.stderr
+
+
 def test_an_output_word_inside_the_task_asks_for_nothing() -> None:
     ran = run("run", "--nope", "--", "--output", "json")
 

@@ -59,9 +59,11 @@ def _option(
     group: str,
     complete: Callable[..., list[str]] | None = None,
 ) -> Any:
+    variables = [variable_of(name) for name in names if name.startswith("--")]
     return typer.Option(
         *names,
-        envvar=[variable_of(name) for name in names if name.startswith("--")],
+        # An error shows a list as Python writes it.
+        envvar=variables[0] if len(variables) == 1 else variables,
         help=help_text,
         autocompletion=complete,
         rich_help_panel=group,

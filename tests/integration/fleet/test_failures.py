@@ -324,13 +324,14 @@ def test_a_planted_pickle_does_not_run(fleet: Fleet) -> None:
     wait_until(lambda: fleet.is_started("busy"), "it starts")
     fleet.submit("one")
 
+    fleet.sql("update dbos.workflow_input set inputs = %s where workflow_uuid = 'one~1'", text)
     fleet.sql(
-        "update dbos.workflow_status set serialization = 'py_pickle', inputs = %s "
-        "where workflow_uuid = 'one~1'",
-        text,
+        "update dbos.workflow_status set serialization = 'py_pickle' where workflow_uuid = 'one~1'"
     )
 
-    wait_until(lambda: _status(fleet, "one~1") == "ERROR", "the engine refuses it")
+    wait_until(
+        lambda: mark.exists() or _status(fleet, "one~1") == "ERROR", "the engine reads the row"
+    )
     assert not mark.exists()
     wait_until(lambda: fleet.ended("one"), "it is dispatched again")
 

@@ -219,11 +219,20 @@ def test_of_two_dispatches_of_one_item_one_runs() -> None:
     """The engine may execute an item twice at once; the checkout's lock keeps them apart."""
     scene = Scene()
     scene.database.add(ITEM)
+    superseded: list[bool] = []
 
+    def run_while_the_other_waits(*_: Any) -> dict[str, Any]:
+        waiting = scene.engine.dispatch(ITEM)
+        waiting.join(0.2)
+        superseded.append(scene.calls.count("take") > 1)
+        return document("succeeded", "completed")
+
+    scene.runner.plays = [run_while_the_other_waits]
     with scene.working():
-        for thread in [scene.engine.dispatch(ITEM), scene.engine.dispatch(ITEM)]:
-            thread.join(30)
+        scene.engine.dispatch(ITEM).join(30)
+        assert wait_for(lambda: scene.calls.count("take") == 2)
 
+    assert superseded == [False]
     assert len(scene.runner.runs) == 1
     assert scene.calls.count("take") == 2
     scene.result()
