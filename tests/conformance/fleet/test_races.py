@@ -152,10 +152,10 @@ def _beside(
     """
     with psycopg.connect(tuned_url(place)) as other, ThreadPoolExecutor(1) as thread:
         other.execute(statement.encode(), values)
-        begun = thread.submit(work)
-        wait_until(lambda: begun.done() or _is_waited_for(place))
+        started = thread.submit(work)
+        wait_until(lambda: started.done() or _is_waited_for(place))
         other.commit()
-        return begun.result(timeout=30)
+        return started.result(timeout=30)
 
 
 def _is_waited_for(place: FleetPlace) -> bool:
