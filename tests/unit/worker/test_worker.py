@@ -591,12 +591,12 @@ class TestHeartbeat:
         scene = Scene()
         scene.database.add(ITEM)
 
-        def tell(_cancellation: Any, on_event: Any) -> dict[str, Any]:
+        def report(_cancellation: Any, on_event: Any) -> dict[str, Any]:
             on_event(stage("not-for-others-4711"), 3)
             assert wait_for(lambda: scene.database.progress)
             return document("succeeded", "completed")
 
-        scene.runner.plays = [tell]
+        scene.runner.plays = [report]
         with scene.working():
             scene.engine.dispatch(ITEM).join(30)
 
