@@ -77,7 +77,7 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
         ("watch x --stream-json", "watch", stream_of(OperationName.WATCH)),
         ("list --json", "list", document_of(OperationName.LIST)),
         ("run -- --output json", "run", None),
-        ("watch --output json x", "watch", document_of(OperationName.RUN)),
+        ("watch --output json x", "watch", document_of(OperationName.WATCH)),
         ("demo --json", "demo", document_of(OperationName.RUN)),
         ("demo --keep", "demo", None),
         ("ops --json --jsonl", "ops", documents.OPS_LINE),
