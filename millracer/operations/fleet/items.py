@@ -32,8 +32,9 @@ def answer_show(request: FleetShowRequest, context: OperationContext) -> Answer[
             wait = _wait(context, request.wait_seconds)
             ids = (detail.item.item_id,)
             (detail,) = await_ends(store, ids, wait, context.fleet.on_change)
+    is_lost = detail.item.state is ItemState.ENDED and not detail.item.completed
     return Answer(
-        result=describe_detail(detail, next_steps(detail.item)),
+        result=describe_detail(detail, () if is_lost else next_steps(detail.item)),
         exit_code=_exit_code(detail, waited=request.wait),
     )
 

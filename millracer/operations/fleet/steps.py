@@ -9,7 +9,9 @@ from millracer.domain.run.result import NextStep
 def next_steps(item: FleetItem) -> tuple[NextStep, ...]:
     """Return the commands that a person may run next."""
     if item.state is ItemState.ENDED:
-        return (NextStep("read its proof", _command("show", item, "--certificate")),)
+        if item.completed:
+            return (NextStep("read its proof", _command("show", item, "--certificate")),)
+        return (NextStep("read why it is not completed", _command("show", item)),)
     steps = (
         NextStep("wait for its end", _command("wait", item)),
         NextStep("cancel it", _command("cancel", item)),

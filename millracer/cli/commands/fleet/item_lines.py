@@ -14,6 +14,7 @@ from millracer.cli.terminal.style import Role, Stream, columns, paint
 from millracer.cli.terminal.tables import in_line, one_line, table
 from millracer.domain.fleet.explanation import explain
 from millracer.domain.fleet.items import FleetItem, ItemState
+from millracer.domain.fleet.outcomes import cause_of_end
 from millracer.domain.run.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def item_lines(result: FleetItemResult, now: datetime, *, history: bool) -> list
         return []
     task = ((result.request or {}).get("input") or {}).get("text") or ""
     progress = item.progress
+    error, remedy = cause_of_end(result.result)
     rows: list[tuple[str, str | None]] = [
         ("item", item.work_item_id),
         ("task", one_line(task, _TASK_LENGTH)),
@@ -133,6 +135,8 @@ def item_lines(result: FleetItemResult, now: datetime, *, history: bool) -> list
         ("progress", None if progress is None else f"{progress.stage} {progress.message}".strip()),
         ("ended", None if item.ended_at is None else f"{age(item.ended_at, now)} ago"),
         ("completed", None if item.completed is None else _completed(result, item)),
+        ("error", error or None),
+        ("remedy", f"on {item.host}: {remedy}" if remedy and item.host else None),
         ("refused", _refused(result)),
     ]
     lines = [f"{name:<{_LABEL_COLUMNS}}{in_line(value)}" for name, value in rows if value]
