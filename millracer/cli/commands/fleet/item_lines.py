@@ -120,7 +120,7 @@ def item_lines(result: FleetItemResult, now: datetime, *, history: bool) -> list
     if item is None:
         return []
     task = ((result.request or {}).get("input") or {}).get("text") or ""
-    progress = item.progress
+    progress = None if item.state is ItemState.ENDED else item.progress
     error, remedy = cause_of_end(result.result)
     rows: list[tuple[str, str | None]] = [
         ("item", item.work_item_id),

@@ -15,7 +15,6 @@ from millracer.cli.options.spans import moment_in
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stderr import say, say_errors, say_next_steps, say_warnings
-from millracer.cli.terminal.tables import in_line
 from millracer.domain.fleet.items import DEFAULT_PRIORITY, ItemState, SubmitVerdict
 from millracer.domain.fleet.outcomes import cause_of_end
 from millracer.domain.operations import FLEET_OPTIONS, OperationName, load
@@ -146,6 +145,7 @@ def _where(item: FleetItemDocument, result: FleetSubmitResult) -> str:
     if item.state is ItemState.ENDED:
         proof = "; Millrace's evidence proves it" if item.completed else ""
         cause, _ = cause_of_end(result.result)
-        return f"{known}ended as {item.outcome}{proof}" + (f": {in_line(cause)}" if cause else "")
+        text = f"{known}ended as {item.outcome}{proof}" + (f": {cause}" if cause else "")
+        return str(load("millracer.cli.terminal.tables:in_line")(text))
     state = item.state.replace("_", " ")
     return f"{known}{state}: {item.why}" if item.why else f"{known}{state}"
