@@ -159,6 +159,7 @@ class ItemMethods(ClientBase):
         with_evidence: bool = False,
         required_checks: Sequence[Sequence[str]] = (),
         rerun: bool = False,
+        with_lease: bool = False,
         cancellation: Cancellation | None = None,
     ) -> VerifyResult:
         """Verify a certificate, as `millracer verify` does; needs neither Millrace nor pi.
@@ -170,6 +171,7 @@ class ItemMethods(ClientBase):
             with_evidence: compare the evidence in the client's workspace as well.
             required_checks: checks that the certificate must prove, as lists of words.
             rerun: run the checks again on the files of the commit.
+            with_lease: compare the lease with the database of the client's fleet.
             cancellation: ends the call early.
 
         Raises:
@@ -182,6 +184,7 @@ class ItemMethods(ClientBase):
             with_evidence=with_evidence,
             required_checks=tuple(map(tuple, required_checks)),
             rerun=rerun,
+            with_lease=with_lease,
         )
         result: VerifyResult = self._call(OperationName.VERIFY, request, cancellation)
         return result

@@ -101,6 +101,13 @@ class FileKeys(CertificateKeys):
         ]
         return tuple(found)
 
+    def has_signing_key(self) -> bool:
+        """Return whether the environment or the user has a signing key; see the port."""
+        if self._environment.get(SIGNING_KEY_VARIABLE, "").strip():
+            return True
+        folder = config_folder(self._environment, CONFIG_VARIABLE)
+        return folder is not None and (folder / "keys" / _PRIVATE).exists()
+
     def trust(self, path: str, name: str | None) -> KeyInfo:
         """Copy a public key to the trusted keys; see the port."""
         require_library()

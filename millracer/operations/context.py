@@ -29,14 +29,22 @@ from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 if TYPE_CHECKING:  # an operation does not need the modules of others
     from contextlib import AbstractContextManager
 
+    from millracer.domain.run.result import RunResult
     from millracer.ports.fleet_store import FleetStore
-    from millracer.run.orchestrator import Orchestrator
     from millracer.schemas.doctor import DoctorResult
     from millracer.schemas.ops.request import ReadRequest
 
 #: How long pi may take to end after an operation.
 PI_CLOSE_SECONDS = 5.0
 _AUTO = RoutePreference.AUTO.value
+
+
+class TaskRunner(Protocol):
+    """Runs tasks with pi and Millrace."""
+
+    def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
+        """Run one task to its end and return its result."""
+        ...
 
 
 class Tools(Protocol):
@@ -94,7 +102,7 @@ class Tools(Protocol):
         cancellation: Cancellation,
         *,
         trace_ref: str | None = None,
-    ) -> AbstractContextManager[Orchestrator]:
+    ) -> AbstractContextManager[TaskRunner]:
         """Yield an orchestrator for one run; the programs it started end with the block.
 
         Args:

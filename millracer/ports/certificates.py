@@ -81,6 +81,10 @@ class CertificateKeys(Protocol):
         """
         ...
 
+    def has_signing_key(self) -> bool:
+        """Return whether the environment or the user has a signing key, usable or not."""
+        ...
+
     def trust(self, path: str, name: str | None) -> KeyInfo:
         """Copy a public key to the trusted keys.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +31,10 @@ from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
+    from millracer.domain.requests import RunRequest
     from millracer.domain.run.options import RunOptions
-    from millracer.operations.context import SelectedWorkspace
+    from millracer.domain.run.result import RunResult
+    from millracer.operations.context import SelectedWorkspace, TaskRunner
     from millracer.operations.options import OptionLayers
     from millracer.ports import (
         Agent,
@@ -62,6 +64,7 @@ class ProgramFactory:
         listeners: receive each progress event of a run.
         on_text: receives pi's text and tool calls while it does a task directly.
         on_log: called as the log of a run's item is opened.
+        on_result: called with the options and the result of each run.
         backends: opens each Millrace, until `close`.
     """
 
@@ -69,6 +72,7 @@ class ProgramFactory:
     listeners: tuple[ProgressListener, ...] = ()
     on_text: TextListener | None = None
     on_log: LogListener | None = None
+    on_result: Callable[[RunOptions, RunResult], None] | None = None
     backends: BackendFactory = field(default_factory=BackendFactory, repr=False, compare=False)
 
     def warm_up(self, options: RunOptions) -> None:
@@ -91,10 +95,10 @@ class ProgramFactory:
         cancellation: Cancellation,
         *,
         trace_ref: str | None = None,
-    ) -> AbstractContextManager[Orchestrator]:
+    ) -> AbstractContextManager[TaskRunner]:
         """Yield an orchestrator on the named programs, for one run."""
         settings = self.settings(root_path, options)
-        return open_orchestrator(
+        opened = open_orchestrator(
             settings,
             cancellation,
             backends=self.backends,
@@ -103,6 +107,7 @@ class ProgramFactory:
             on_log=self.on_log,
             reports=open_attempt_reports(trace_ref),
         )
+        return opened if self.on_result is None else _observed(opened, options, self.on_result)
 
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
@@ -274,6 +279,30 @@ class PortFactory:
             on_log=self.on_log,
             logs=self.event_logs(root_path),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _ObservedRuns:
+    """Runs tasks, and reports the result of each."""
+
+    runs: TaskRunner
+    on_result: Callable[[RunResult], None]
+
+    def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
+        """Run one task to its end and return its result."""
+        result = self.runs.run(request, cancellation)
+        self.on_result(result)
+        return result
+
+
+@contextmanager
+def _observed(
+    opened: AbstractContextManager[Orchestrator],
+    options: RunOptions,
+    on_result: Callable[[RunOptions, RunResult], None],
+) -> Iterator[TaskRunner]:
+    with opened as orchestrator:
+        yield _ObservedRuns(orchestrator, lambda result: on_result(options, result))
 
 
 def existing(path: Path, field: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,7 @@ class WorkerChoice:
         once: end after one item.
         idle_seconds: end after so many seconds without an item; None: never.
         take_over: take the name over from another, silent machine.
+        certifies: make certificates of completed items; None: if the host has a signing key.
     """
 
     fleet: str | None = None
@@ -53,6 +55,7 @@ class WorkerChoice:
     once: bool = False
     idle_seconds: float | None = None
     take_over: bool = False
+    certifies: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +123,23 @@ def open_worker(
         )
 
 
-def make_runner(programs: ProgramFactory, options: OptionLayers) -> ItemRunner:
-    """Return the runner on real programs, which the caller closes."""
-    return OpsRunner(programs=programs, options=options)
+def make_runner(
+    programs: ProgramFactory, options: OptionLayers, *, certifies: bool | None
+) -> ItemRunner:
+    """Return the runner on real programs, which the caller closes.
+
+    Args:
+        programs: pi and Millrace.
+        options: the host's options of runs.
+        certifies: make certificates of completed items; None: if the host has a signing key.
+
+    Raises:
+        KeyUnusable: certificates are requested, and the host has no signing key.
+        CertificateImpossible: certificates are requested, and a library is missing.
+    """
+    if certifies:
+        programs.keys().signer(None, os.devnull)
+    return OpsRunner(programs=programs, options=options, certifies=certifies)
 
 
 def _host_name(text: str) -> str:

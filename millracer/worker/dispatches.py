@@ -28,6 +28,7 @@ from millracer.worker.result import (
     ResultDocument,
     as_cancelled,
     cancelled_document,
+    certified_lease,
     failed_document,
     is_about,
     is_cancelled,
@@ -123,7 +124,11 @@ class Dispatches:
             self.has_taken = True
             checkout.write_lease(item.lease)
             self.say(f"{item_id}: attempt {item.lease.attempt} in {item.lease.workspace_id}")
-            document = with_lease(self._result(item, checkout, moment), item.lease, self.engine)
+            lease = certified_lease(item.lease, self.engine)
+            document = self._result(item, checkout, moment)
+            if is_completed(document):
+                document = self.runner.certify(document, checkout.root, lease)
+            document = with_lease(document, lease)
             accepted = self.patience.call(self.store.deliver, item.lease, document)
             self._report(item, document, accepted=accepted)
             checkout.clear_lease()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from millracer.domain.certificate.content import CertifiedLease
 from millracer.domain.fleet.hosts import Lease
+from millracer.domain.work.runtime import JsonObject
 from millracer.errors import MillracerError, RunWarning
 from millracer.operations.ops.reply import describe_error, describe_warning
 from millracer.schemas.base import redacted
@@ -20,21 +23,35 @@ from millracer.schemas.ops.result import (
 ResultDocument = dict[str, Any]
 
 
-def with_lease(document: Mapping[str, Any], lease: Lease, engine: str) -> ResultDocument:
+def certified_lease(lease: Lease, engine: str) -> CertifiedLease:
+    """Return the lease as results and certificates state it."""
+    return CertifiedLease(
+        item=lease.item_id,
+        dispatch=lease.dispatch,
+        workspace=lease.workspace_id,
+        identity=lease.identity,
+        host=lease.host,
+        session=lease.session,
+        epoch=lease.epoch,
+        attempt=lease.attempt,
+        claimed_at=lease.claimed_at,
+        engine=engine,
+    )
+
+
+def with_lease(document: Mapping[str, Any], lease: CertifiedLease) -> ResultDocument:
     """Return the document with its lease."""
-    block = {
-        "item": lease.item_id,
-        "dispatch": lease.dispatch,
-        "workspace": lease.workspace_id,
-        "identity": lease.identity,
-        "host": lease.host,
-        "session": lease.session,
-        "epoch": lease.epoch,
-        "attempt": lease.attempt,
-        "claimed_at": lease.claimed_at.isoformat(),
-        "engine": engine,
-    }
-    return {**document, "fleet": block}
+    return {**document, "fleet": {**asdict(lease), "claimed_at": lease.claimed_at.isoformat()}}
+
+
+def with_certificate(document: Mapping[str, Any], envelope: JsonObject) -> ResultDocument:
+    """Return the document with its signed certificate."""
+    return {**document, "certificate": dict(envelope)}
+
+
+def without_certificate(document: Mapping[str, Any], why: str) -> ResultDocument:
+    """Return the document with the warning that its certificate could not be made."""
+    return _warned(document, RunWarning("certificate_not_made", why))
 
 
 def cancelled_document(lease: Lease) -> ResultDocument:
@@ -54,16 +71,12 @@ def as_cancelled(document: ResultDocument, *, confirmed: bool = True) -> ResultD
         document: the result of the run.
         confirmed: whether Millrace confirmed that it does not work on the item any more.
     """
-    warnings = list(document["warnings"])
     if not confirmed:
         text = "Millrace has not confirmed that it stopped the work on the item"
-        warnings.append(
-            describe_warning(RunWarning("fleet_cancel_unconfirmed", text)).model_dump(mode="json")
-        )
+        document = _warned(document, RunWarning("fleet_cancel_unconfirmed", text))
     return {
         **document,
         "status": str(OpsStatus.CANCELLED),
-        "warnings": warnings,
         "completion": {**document["completion"], "outcome": "cancelled"},
     }
 
@@ -93,6 +106,11 @@ def is_about(document: Mapping[str, Any], item_id: str) -> bool:
     """Return whether the run was that of this item."""
     run = document.get("raw_compat")
     return run is not None and run.get("work_item_id") == item_id
+
+
+def _warned(document: Mapping[str, Any], warning: RunWarning) -> ResultDocument:
+    described = redacted(describe_warning(warning)).model_dump(mode="json")
+    return {**document, "warnings": [*document["warnings"], described]}
 
 
 def _without_run(lease: Lease, status: OpsStatus, error: MillracerError) -> ResultDocument:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
 from millracer.api.ops import answer_request
 from millracer.cancellation import Cancellation
+from millracer.domain.certificate.content import CertifiedLease
 from millracer.domain.control import ControlOutcome
 from millracer.domain.event_log import Event
+from millracer.domain.run.options import RunOptions
 from millracer.domain.run.progress import ProgressEvent
+from millracer.domain.run.result import RunResult
 from millracer.domain.work.items import ItemState
 from millracer.operations.ops.gateway import CommandDefaults
 from millracer.operations.options import OptionLayers
@@ -20,6 +23,7 @@ from millracer.ports import EventLogs, LogReader
 from millracer.ports.event_log import LogRole
 from millracer.schemas.ops.request import SCHEMA_VERSION_V03
 from millracer.wiring.tool_factory import ProgramFactory
+from millracer.worker.certificates import EndedRun, add_certificate
 from millracer.worker.result import ResultDocument
 
 #: Receives an event of a run and its number in the item's log (0 without a log).
@@ -47,6 +51,18 @@ class ItemRunner(Protocol):
         """Perform a request to its end and return its ops result document."""
         ...
 
+    def certify(self, document: ResultDocument, root: str, lease: CertifiedLease) -> ResultDocument:
+        """Return the result of a completed run with its signed certificate.
+
+        Never raises: without a certificate, the document is as it was, or has a warning.
+
+        Args:
+            document: the last result of `run` in this checkout.
+            root: the checkout.
+            lease: the lease under which the host ran the item.
+        """
+        ...
+
     def cancel(self, item_id: str, root: str) -> CancelEffect:
         """Take an item out of Millrace's queue."""
         ...
@@ -59,10 +75,13 @@ class OpsRunner:
     Attributes:
         programs: pi and Millrace.
         options: the host's options of runs, which a request's own options precede.
+        certifies: make certificates of completed items; None: if the host has a signing key.
     """
 
     programs: ProgramFactory
     options: OptionLayers
+    certifies: bool | None = None
+    _ended: dict[str, EndedRun] = field(default_factory=dict, repr=False, compare=False)
 
     def run(
         self,
@@ -86,6 +105,7 @@ class OpsRunner:
                 self.programs,
                 listeners=(*self.programs.listeners, listen),
                 on_log=position.opened,
+                on_result=lambda options, ended: self._note(root, options, ended),
             )
             result = answer_request(local, programs, self._defaults, cancellation)
         return result.model_dump(mode="json")
@@ -109,6 +129,18 @@ class OpsRunner:
         if report.get("outcome") == ControlOutcome.TOO_LATE:
             return CancelEffect.TOO_LATE
         return CancelEffect.OPEN
+
+    def certify(self, document: ResultDocument, root: str, lease: CertifiedLease) -> ResultDocument:
+        """Return the result of a completed run with its signed certificate."""
+        ended = self._ended.pop(root, None)
+        if ended is None or self.certifies is False:
+            return document
+        return add_certificate(
+            document, ended, root, lease, self.programs, is_requested=self.certifies is True
+        )
+
+    def _note(self, root: str, options: RunOptions, result: RunResult) -> None:
+        self._ended[root] = EndedRun(options=options, result=result)
 
     @property
     def _defaults(self) -> CommandDefaults:

@@ -22,6 +22,7 @@ from typing import Any
 from millracer import wiring
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.fleet.work import work_with
+from millracer.domain.certificate.content import CertifiedLease
 from millracer.domain.event_log import Event, EventType
 from millracer.fleet import engine
 from millracer.fleet.checkout import CheckoutFolder
@@ -85,6 +86,11 @@ class Played:
         is_task = "input" in request
         work_item = submission_of(request, workspace_id="-").item_id if is_task else item
         return _document(work_item, outcome, request)
+
+    def certify(
+        self, document: dict[str, Any], _root: str, _lease: CertifiedLease
+    ) -> dict[str, Any]:
+        return document
 
     def cancel(self, item_id: str, root: str) -> CancelEffect:
         note("cancelled", item=item_id, root=root)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.certificate.content import CertifiedLease
 from millracer.domain.event_log import Event, EventType
 from millracer.domain.fleet.hosts import (
     AnnouncedWorkspace,
@@ -258,6 +259,7 @@ class Runner:
         self.calls = calls
         self.runs: list[Mapping[str, Any]] = []
         self.cancelled: list[str] = []
+        self.certified: list[tuple[str, CertifiedLease]] = []
         self.started = threading.Event()
         self.plays: list[Callable[[Cancellation, OnEvent], dict[str, Any]]] = []
         self.effects: list[CancelEffect] = []
@@ -274,6 +276,10 @@ class Runner:
         self.started.set()
         play = self.plays.pop(0) if self.plays else self.complete
         return play(cancellation, on_event)
+
+    def certify(self, document: dict[str, Any], root: str, lease: CertifiedLease) -> dict[str, Any]:
+        self.certified.append((root, lease))
+        return {**document, "certificate": {"payload": lease.item}}
 
     def cancel(self, item_id: str, root: str) -> CancelEffect:
         self.calls.append("cancel")

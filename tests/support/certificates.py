@@ -7,11 +7,13 @@ import subprocess
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from millracer.certificate.keys import FileKeys
 from millracer.domain.certificate.content import (
     Byproduct,
     Certificate,
+    CertifiedLease,
     conclude,
     facts_of,
     strip_words,
@@ -170,6 +172,23 @@ def certificate_of(evidence: Evidence, *checks: CheckFact) -> Certificate:
             conclusion=conclude(evidence),
         )
     )
+
+
+def lease(**changes: Any) -> CertifiedLease:
+    """Return a lease of the item."""
+    values: dict[str, Any] = {
+        "item": ITEM,
+        "dispatch": 1,
+        "workspace": "shop",
+        "identity": "7a0d4c8e-0000-4000-8000-00000000000a",
+        "host": "ci-1",
+        "session": "7a0d4c8e-0000-4000-8000-000000000001",
+        "epoch": 3,
+        "attempt": 2,
+        "claimed_at": ENQUEUED,
+        "engine": "dbos 3.4.0",
+    }
+    return CertifiedLease(**{**values, **changes})
 
 
 def concluded(certificate: Certificate) -> Certificate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,13 +61,23 @@ def verify(  # noqa: PLR0913 - one parameter per option
     rerun: Annotated[
         bool, typer.Option("--rerun", help="Run the checks again on the files of --commit.")
     ] = False,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            "--fleet",
+            metavar="NAME|FILE",
+            help="Compare the lease of a fleet's item with the database of this fleet: a file "
+            "such as fleet.toml, or the NAME of fleet-NAME.toml in your configuration folder.",
+        ),
+    ] = None,
     as_json: bool = False,
 ) -> None:
     """Verify a certificate, without Millrace, pi and network.
 
-    Judges its facts again. With --workspace, also compares Millrace's evidence there. Exits 0 if
-    it is verified, 3 if it is unverified, 4 if it is contradicted.
+    Judges its facts again. With --workspace, also compares Millrace's evidence there. Only --fleet
+    uses the network. Exits 0 if it is verified, 3 if it is unverified, 4 if it is contradicted.
     """
+    common = replace(common, fleet=fleet)
 
     def request(_: object) -> VerifyRequest:
         return VerifyRequest(
@@ -76,6 +87,7 @@ def verify(  # noqa: PLR0913 - one parameter per option
             with_evidence=common.workspace is not None,
             required_checks=tuple(map(_split, require_check or ())),
             rerun=rerun,
+            with_lease=fleet is not None,
         )
 
     perform(OperationName.VERIFY, common, request, _show, as_json=as_json)

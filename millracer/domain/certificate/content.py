@@ -6,10 +6,8 @@ the signer concluded from them. `certify` is the only function that concludes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from millracer.domain.checks import WorkVerification
 from millracer.domain.run.completion import Verdict, judge, verify
@@ -57,6 +55,35 @@ class Conclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertifiedLease:
+    """The lease of a fleet under which a host did the work.
+
+    Attributes:
+        item: the item's id in the fleet.
+        dispatch: which dispatch of the item it was, from 1.
+        workspace: the workspace's id in the fleet.
+        identity: the UUID of the checkout.
+        host: the host's name in the fleet.
+        session: the UUID of the host's worker.
+        epoch: the number of the workspace's lease, from 1.
+        attempt: how often a host had taken the item, this time included.
+        claimed_at: when the host took the item, by the database's clock.
+        engine: name and version of what dispatched it.
+    """
+
+    item: str
+    dispatch: int
+    workspace: str
+    identity: str
+    host: str
+    session: str
+    epoch: int
+    attempt: int
+    claimed_at: datetime
+    engine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """A statement that a tree of files is the result of one completed work item.
 
@@ -75,7 +102,7 @@ class Certificate:
         byproducts: the files that the facts of the evidence come from.
         limits: what the tree does not cover, in sentences.
         conclusion: what the signer concluded.
-        fleet: where a fleet did the work; None outside of one.
+        fleet: the lease under which a fleet did the work; None outside of one.
     """
 
     tree: str
@@ -91,7 +118,7 @@ class Certificate:
     byproducts: tuple[Byproduct, ...]
     limits: tuple[str, ...]
     conclusion: Conclusion
-    fleet: Mapping[str, Any] | None = None
+    fleet: CertifiedLease | None = None
 
 
 def conclude(evidence: Evidence) -> Conclusion:

@@ -34,6 +34,7 @@ class VerificationStep(StrEnum):
     EVIDENCE = "evidence"  #: the workspace still has the files with these digests
     FACTS = "facts"  #: the workspace's files give the facts of the certificate
     RERUN = "rerun"  #: the checks pass again
+    LEASE = "lease"  #: the lease is about the item, and the fleet's database has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

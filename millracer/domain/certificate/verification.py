@@ -7,11 +7,12 @@ signer. A step that the verifier requests and that cannot be done is `unverified
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from millracer.domain.certificate.content import (
     Certificate,
+    CertifiedLease,
     checks_of,
     conclude,
     facts_of,
@@ -68,6 +69,23 @@ class FoundEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLease:
+    """The end of an item as the database of its fleet has it.
+
+    Attributes:
+        lease: the lease under which the item ended; None if the database does not have it.
+        completed: whether the item ended as completed.
+        code: why there is no lease; empty if there is one.
+        problem: the same as a sentence.
+    """
+
+    lease: CertifiedLease | None = None
+    completed: bool = False
+    code: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What a verifier observed; None for what it did not request.
 
@@ -76,12 +94,14 @@ class Observed:
         commit: the named commit.
         workspace: the evidence in the named workspace.
         rerun: how the checks ended on the tree of the commit.
+        lease: the end of the item in the named fleet.
     """
 
     required_checks: tuple[Argv, ...] = ()
     commit: FoundCommit | None = None
     workspace: FoundEvidence | None = None
     rerun: tuple[CheckFact, ...] | None = None
+    lease: FoundLease | None = None
 
 
 def examine(certificate: Certificate, observed: Observed) -> tuple[Finding, ...]:
@@ -96,6 +116,7 @@ def examine(certificate: Certificate, observed: Observed) -> tuple[Finding, ...]
         *_examine_commit(certificate, observed.commit),
         *_examine_workspace(certificate, observed.workspace),
         _examine_rerun(certificate, observed),
+        *_examine_lease(certificate, observed.lease),
     )
 
 
@@ -357,6 +378,66 @@ def _examine_rerun(certificate: Certificate, observed: Observed) -> Finding:
         "rerun_without_result",
         f"not every check could be run again: {_list(reasons) or 'a result is missing'}",
     )
+
+
+def _examine_lease(certificate: Certificate, found: FoundLease | None) -> Iterator[Finding]:
+    """Yield the finding about the lease; none outside of a fleet."""
+    if certificate.fleet is not None:
+        yield _examine_stated_lease(certificate, certificate.fleet, found)
+    elif found is not None:
+        yield unverified(
+            VerificationStep.LEASE, "lease_missing", "the certificate has no lease of a fleet"
+        )
+
+
+def _examine_stated_lease(
+    certificate: Certificate, lease: CertifiedLease, found: FoundLease | None
+) -> Finding:
+    if lease.item != certificate.item_id:
+        return contradicted(
+            VerificationStep.LEASE,
+            "lease_of_other_item",
+            f"the lease is about {lease.item}, not the certified item",
+        )
+    # Each taking of an item begins an attempt of the item and an epoch of the workspace.
+    if lease.attempt > lease.epoch:
+        return contradicted(
+            VerificationStep.LEASE,
+            "lease_impossible",
+            f"attempt {lease.attempt} cannot have epoch {lease.epoch}",
+        )
+    stated = (
+        f"{lease.workspace} on {lease.host}, epoch {lease.epoch}, attempt {lease.attempt}, "
+        f"taken {lease.claimed_at:%Y-%m-%d %H:%M:%S}Z"
+    )
+    if found is None:
+        return not_checked(
+            VerificationStep.LEASE, f"not compared with the database of a fleet: {stated}"
+        )
+    return _compare_leases(lease, found, stated)
+
+
+def _compare_leases(lease: CertifiedLease, found: FoundLease, stated: str) -> Finding:
+    if found.lease is None:
+        return unverified(VerificationStep.LEASE, found.code, found.problem)
+    differing = [
+        f"{each.name} {getattr(found.lease, each.name)}, not {getattr(lease, each.name)}"
+        for each in fields(CertifiedLease)
+        if getattr(found.lease, each.name) != getattr(lease, each.name)
+    ]
+    if differing:
+        return contradicted(
+            VerificationStep.LEASE,
+            "other_lease",
+            f"the fleet ended the item under another lease: {_list(differing)}",
+        )
+    if not found.completed:
+        return contradicted(
+            VerificationStep.LEASE,
+            "fleet_outcome_differs",
+            "the item did not end as completed in the fleet",
+        )
+    return passed(VerificationStep.LEASE, f"the item ended under this lease: {stated}")
 
 
 def demanded_again(certificate: Certificate, required: Iterable[Argv]) -> tuple[Argv, ...]:

@@ -215,6 +215,7 @@ class VerifyRequest:
         with_evidence: compare the evidence in the workspace as well.
         required_checks: the checks that the certificate must prove.
         rerun: run the checks again on the files of the commit.
+        with_lease: compare the lease with the database of the caller's fleet.
     """
 
     content: bytes
@@ -223,3 +224,4 @@ class VerifyRequest:
     with_evidence: bool = False
     required_checks: tuple[tuple[str, ...], ...] = ()
     rerun: bool = False
+    with_lease: bool = False

@@ -16,6 +16,7 @@ from millracer.cancellation import Wait
 from millracer.domain.certificate.content import (
     Byproduct,
     Certificate,
+    CertifiedLease,
     conclude,
     strip_words,
 )
@@ -110,6 +111,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
     *,
     checks: tuple[CheckFact, ...] | None = None,
     versions: Versions | None = None,
+    lease: CertifiedLease | None = None,
 ) -> SignedCertificate:
     """Return the signed certificate of one completed item.
 
@@ -120,6 +122,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
         context: the ports.
         checks: how the demanded checks ended a moment ago; None: they run now.
         versions: those of the run; None: of this process.
+        lease: the lease under which a fleet did the work; None outside of one.
 
     Raises:
         CertificateImpossible: the item is not proven completed, or its files are not known.
@@ -152,8 +155,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
         context=context,
         root_path=root_path,
     )
-    if versions is not None:
-        certificate = replace(certificate, versions=versions)
+    certificate = replace(certificate, fleet=lease, versions=versions or certificate.versions)
     _require_verified(certificate)
     return SignedCertificate(
         certificate=certificate,

@@ -11,6 +11,7 @@ from millracer.domain.certificate.names import PAYLOAD_TYPE
 from millracer.domain.certificate.verification import (
     FoundCommit,
     FoundEvidence,
+    FoundLease,
     Observed,
     demanded_again,
     examine,
@@ -19,13 +20,13 @@ from millracer.domain.checks import CheckPlace, DemandedChecks, WorkVerification
 from millracer.domain.operations.requests import VerifyRequest
 from millracer.domain.run.evidence import CheckFact
 from millracer.domain.work.items import ItemState, ItemStatus
-from millracer.errors import ExitCode, UsageError
+from millracer.errors import ExitCode, FleetUnreachable, UsageError
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, SelectedWorkspace
 from millracer.ports import OpenedEnvelope
 from millracer.run.check_bench import CheckBench
 from millracer.schemas.certificate.results import VerifyResult
-from millracer.schemas.certificate.statement import NotACertificate, read_statement
+from millracer.schemas.certificate.statement import NotACertificate, read_lease, read_statement
 
 EXIT_CODES = {
     WorkVerification.VERIFIED: ExitCode.COMPLETED,
@@ -42,10 +43,10 @@ class _Verifier:
     context: OperationContext
     place: SelectedWorkspace
 
-    def observe(self, certificate: Certificate) -> Observed:
+    def observe(self, certificate: Certificate, observed: Observed) -> Observed:
         commit = self._find_commit(certificate)
-        observed = Observed(
-            required_checks=self.request.required_checks,
+        observed = replace(
+            observed,
             commit=commit,
             workspace=self._read_evidence(certificate) if self.request.with_evidence else None,
         )
@@ -101,6 +102,7 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
     """Verify a certificate; the caller's workspace has the commit and the evidence.
 
     Raises:
+        FleetError: the fleet to compare the lease with is not set up, or refuses the caller.
         KeyUnusable: a key cannot be read, or no key is trusted.
         UsageError: a rerun needs a commit.
         InvalidRequest: the workspace cannot be used.
@@ -121,11 +123,14 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
         result = VerifyResult.of_findings((opened.finding, wrong), key_id=opened.key_id)
         return _answer_with(result)
     needs_place = request.commit is not None or request.with_evidence
-    observed = Observed(required_checks=request.required_checks)
+    observed = Observed(
+        required_checks=request.required_checks,
+        lease=_find_lease(certificate, context) if request.with_lease else None,
+    )
     warnings = context.memory.warnings
     if needs_place:
         place = context.find_workspace()
-        observed = _Verifier(request, context, place).observe(certificate)
+        observed = _Verifier(request, context, place).observe(certificate, observed)
         warnings = (*place.warnings, *warnings)
     findings = (
         opened.finding,
@@ -146,6 +151,38 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
             findings, certificate=certificate, key_id=opened.key_id, warnings=warnings
         )
     )
+
+
+def _find_lease(certificate: Certificate, context: OperationContext) -> FoundLease:
+    """Return the end of the certified item in the database of the caller's fleet.
+
+    Raises:
+        FleetError: the fleet is not set up, or refuses the caller.
+    """
+    name = certificate.item_id
+    try:
+        with context.open_fleet() as store:
+            detail = store.find_item(name)
+    except FleetUnreachable as error:
+        return FoundLease(code=error.code, problem=error.message)
+    if detail is None or detail.result is None:
+        lacking = "does not have the item" if detail is None else "has no result of it"
+        return FoundLease(code="lease_unknown", problem=f"the fleet {lacking}: {name}")
+    item = detail.item
+    try:
+        delivered = read_lease(detail.result.get("fleet"))
+    except NotACertificate as error:
+        problem = f"the result in the fleet has no usable lease: {error}"
+        return FoundLease(code="lease_unknown", problem=problem)
+    # What the database itself counts precedes what the host delivered.
+    lease = replace(
+        delivered,
+        workspace=item.workspace_id or delivered.workspace,
+        epoch=item.epoch or 0,
+        attempt=item.attempts,
+        claimed_at=item.claimed_at or delivered.claimed_at,
+    )
+    return FoundLease(lease=lease, completed=item.completed is True)
 
 
 def _read(opened: OpenedEnvelope) -> Certificate | str:

@@ -10,7 +10,7 @@ def next_steps(item: FleetItem) -> tuple[NextStep, ...]:
     """Return the commands that a person may run next."""
     if item.state is ItemState.ENDED:
         if item.completed:
-            return (NextStep("read its proof", _command("show", item, "--certificate")),)
+            return (NextStep("read its proof", _command("show", item, "--json")),)
         return (NextStep("read why it is not completed", _command("show", item)),)
     steps = (
         NextStep("wait for its end", _command("wait", item)),

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from millracer.domain.certificate.content import (
     Byproduct,
     Certificate,
+    CertifiedLease,
     Conclusion,
     StatedProof,
 )
@@ -455,6 +456,34 @@ class Witness(StatementPart):
     checks: tuple[CheckPart, ...]
 
 
+class LeasePart(StatementPart):
+    """The lease of a fleet under which a host did the work.
+
+    Attributes:
+        item: the item's id in the fleet.
+        dispatch: which dispatch of the item it was.
+        workspace: the workspace's id in the fleet.
+        identity: the UUID of the checkout.
+        host: the host's name in the fleet.
+        session: the UUID of the host's worker.
+        epoch: the number of the workspace's lease.
+        attempt: how often a host had taken the item, this time included.
+        claimed_at: when the host took the item, by the database's clock.
+        engine: name and version of what dispatched it.
+    """
+
+    item: str
+    dispatch: Annotated[int, Field(ge=1)]
+    workspace: str
+    identity: str
+    host: str
+    session: str
+    epoch: Annotated[int, Field(ge=1)]
+    attempt: Annotated[int, Field(ge=1)]
+    claimed_at: Annotated[AwareDatetime, Field(alias="claimed_at")]
+    engine: str
+
+
 class Predicate(StatementPart):
     """The completion of a work item.
 
@@ -463,15 +492,14 @@ class Predicate(StatementPart):
         run_details: how it was done.
         verdict: the judgement.
         witness: the caller's checks.
-        fleet: where a fleet did the work: item, dispatch, workspace, identity, host, session,
-            epoch, attempt, claimed_at and engine; null outside of one.
+        fleet: the lease under which a fleet did the work; null outside of one.
     """
 
     build_definition: BuildDefinition
     run_details: RunDetails
     verdict: VerdictPart
     witness: Witness
-    fleet: dict[str, Any] | None = None
+    fleet: LeasePart | None = None
 
 
 class CompletionStatement(StatementPart):
@@ -499,6 +527,18 @@ def write_statement(certificate: Certificate) -> bytes:
         predicate=_predicate(certificate),
     )
     return _bytes(statement.model_dump(mode="json"))
+
+
+def read_lease(block: object) -> CertifiedLease:
+    """Return the lease in the block `fleet` of a result.
+
+    Raises:
+        NotACertificate: it is not such a block.
+    """
+    try:
+        return CertifiedLease(**dict(LeasePart.model_validate(block)))
+    except ValidationError as error:
+        raise NotACertificate(_reason(error)) from error
 
 
 def write_test_results(certificate: Certificate) -> tuple[bytes, ...]:
@@ -627,7 +667,9 @@ def _predicate(certificate: Certificate) -> Predicate:
             limits=certificate.limits,
         ),
         witness=Witness(status=stated.witness, checks=tuple(map(_check_part, evidence.checks))),
-        fleet=None if certificate.fleet is None else dict(certificate.fleet),
+        fleet=None
+        if certificate.fleet is None
+        else LeasePart.model_validate(certificate.fleet, by_name=True),
     )
 
 
@@ -692,7 +734,7 @@ def _certificate(statement: CompletionStatement) -> Certificate:
             ),
             witness=predicate.witness.status,
         ),
-        fleet=predicate.fleet,
+        fleet=None if predicate.fleet is None else CertifiedLease(**dict(predicate.fleet)),
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from millracer.domain.fleet.items import FleetItemDetail
 from millracer.domain.run.result import NextStep
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published
+from millracer.schemas.base import NEVER_REDACTED, Published
 from millracer.schemas.fleet.report import (
     FleetItemDocument,
     FleetReport,
@@ -22,6 +22,8 @@ from millracer.schemas.run.document import StepDocument
 
 #: The parts of an ops result that prove its completion.
 _CERTIFIED = ("fleet", "completion", "evidence_refs")
+#: The key of the signed envelope in a stored result.
+_ENVELOPE = "certificate"
 
 
 class RefusedDocument(Published):
@@ -51,6 +53,9 @@ class FleetItemResult(FleetReport):
         result: the ops result that its host delivered; null before its end.
         certificate: of an item that ended: the lease under which it ended (`fleet`), what was
             proven (`completion`), and the sources of the proof (`evidence_refs`); null before.
+            It is not signed.
+        signed_certificate: of a completed item: the certificate that its host signed, for
+            `millracer verify`; null without one.
         refused: the results that were refused, the oldest first.
     """
 
@@ -59,6 +64,8 @@ class FleetItemResult(FleetReport):
     request: dict[str, Any] | None = None
     result: StoredResult | None = None
     certificate: dict[str, Any] | None = None
+    # A change of one character would break a signature.
+    signed_certificate: Annotated[dict[str, Any] | None, NEVER_REDACTED] = None
     refused: list[RefusedDocument] = Field(default_factory=list)
 
     def raise_for_outcome(self) -> None:
@@ -81,10 +88,13 @@ def describe_detail(
     return FleetItemResult(
         item=describe_item(detail.item),
         request=dict(detail.request),
-        result=None if result is None else dict(result),
+        result=None
+        if result is None
+        else {name: value for name, value in result.items() if name != _ENVELOPE},
         certificate=None
         if result is None
         else {name: result[name] for name in _CERTIFIED if name in result},
+        signed_certificate=None if result is None else result.get(_ENVELOPE),
         refused=[RefusedDocument.of(each, result=dict(each.result)) for each in detail.refused],
         warnings=[str(warning) for warning in warnings],
         next_steps=[StepDocument.of(step) for step in steps],

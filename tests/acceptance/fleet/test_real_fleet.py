@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shlex
 import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from millracer import Client
+from millracer.certificate.keys import FileKeys
 from millracer.demo.scripted_model import MODEL_ID, PROVIDER
 from millracer.demo.workspace import DemoWorkspace, prepare_demo
+from millracer.domain.certificate.findings import FindingResult, VerificationStep
+from millracer.domain.checks import WorkVerification
 from millracer.domain.fleet.items import CancelVerdict, ItemState
 from tests.support.cli import daemon_pid, stored, wait_until
 from tests.support.real_fleet import RealFleet, RealHost, gate
@@ -149,3 +154,45 @@ def test_four_real_items_over_two_hosts_of_which_one_is_killed(
             print(f"{name}: {len(demo.model.requests)} model calls, {lines}")  # noqa: T201 - shown by -s
         for host in hosts.values():
             assert host.stop() == 0
+
+
+@pytest.mark.ending
+def test_a_host_with_a_key_certifies_its_items_with_their_lease(
+    real_fleet: RealFleet, tmp_path: Path, millrace_command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "keys-of-ci-1"
+    monkeypatch.setenv("MILLRACER_CONFIG_DIR", str(config))
+    public = Path(FileKeys().new().path).with_suffix(".pub")
+    step = Step(workspace_files={"made.txt": "made\n"})
+    workspace = make_workspace(
+        tmp_path / "workspace", millrace_command, Scenario({"builder": (step,)})
+    )
+    host = real_fleet.host("ci-1", workspace.root, *NO_PI).start()
+    wait_until(lambda: host.is_ready, "the host is ready")
+    check = shlex.join((sys.executable, "-c", "open('made.txt').read()"))
+
+    item = real_fleet.submit("ci-1", "ticket-1", "Make it", "--check", check)
+
+    waited = real_fleet.call("wait", item, "--timeout", "120")
+    assert waited.returncode == 0, waited.stderr
+    detail = real_fleet.detail(item)
+    assert detail.result is not None
+    assert "certificate_not_made" not in [each["code"] for each in detail.result["warnings"]], (
+        detail.result["warnings"]
+    )
+    shown = real_fleet.call("show", item, "--certificate")
+    file = tmp_path / "certificate.json"
+    file.write_text(shown.stdout, encoding="utf-8")
+    with Client(workspace.root, fleet=real_fleet.file) as client:
+        verified = client.verify(
+            file.read_bytes(),
+            keys=[str(public)],
+            with_evidence=True,
+            with_lease=True,
+            required_checks=[shlex.split(check)],
+        )
+    results = {each.step: (each.result, each.message) for each in verified.findings}
+    assert verified.verification is WorkVerification.VERIFIED, results
+    assert results[VerificationStep.LEASE][0] is FindingResult.PASSED
+    assert results[VerificationStep.CHECKS][0] is FindingResult.PASSED
+    assert host.stop() == 0

@@ -12,6 +12,7 @@ import pytest
 
 from millracer.domain.fleet.hosts import HostSession, OpenVerdict, RegisterVerdict
 from millracer.errors import MillracerError, UsageError
+from millracer.schemas.certificate.statement import read_lease
 from millracer.worker import heartbeat, patience
 from millracer.worker.runner import CancelEffect
 from millracer.worker.worker import Worker, WorkerEnd, WorkerSettings
@@ -134,6 +135,27 @@ def test_a_result_carries_its_lease() -> None:
         "claimed_at": "2026-05-01T12:00:00+00:00",
         "engine": "fake 1.0",
     }
+
+
+@pytest.mark.parametrize("outcome", ["completed", "blocked"])
+def test_a_completed_item_is_certified_with_the_lease_of_its_result(outcome: str) -> None:
+    scene = Scene()
+    scene.database.add(ITEM)
+    if outcome == "blocked":
+        scene.runner.plays.append(scene.runner.blocked)
+
+    with scene.working():
+        scene.engine.dispatch(ITEM).join(30)
+
+    result = scene.result()
+    if outcome == "blocked":
+        assert "certificate" not in result
+        assert scene.runner.certified == []
+        return
+    ((root, lease),) = scene.runner.certified
+    assert result["certificate"] == {"payload": ITEM}
+    assert root == scene.checkout.root
+    assert read_lease(result["fleet"]) == lease
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

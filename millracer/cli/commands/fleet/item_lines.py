@@ -12,10 +12,12 @@ from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say
 from millracer.cli.terminal.style import Role, Stream, columns, paint
 from millracer.cli.terminal.tables import in_line, one_line, table
+from millracer.domain.failures import NOT_COMPLETED
 from millracer.domain.fleet.explanation import explain
 from millracer.domain.fleet.items import FleetItem, ItemState
 from millracer.domain.fleet.outcomes import cause_of_end
 from millracer.domain.run.outcome import Outcome
+from millracer.errors import CertificateImpossible
 
 if TYPE_CHECKING:
     from millracer.schemas.fleet.item import FleetItemResult
@@ -150,8 +152,31 @@ def item_lines(result: FleetItemResult, now: datetime, *, history: bool) -> list
 
 
 def certificate_text(result: FleetItemResult) -> str:
-    """Return the certificate of an item that ended as JSON."""
-    return json.dumps(result.certificate, indent=2)
+    """Return the signed certificate of a completed item as JSON.
+
+    Raises:
+        CertificateImpossible: the item is not completed, or its result has no certificate.
+    """
+    item, envelope = result.item, result.signed_certificate
+    if envelope is not None:
+        return json.dumps(envelope)
+    if item is None or not item.completed:
+        name, state = ("it", "unknown") if item is None else (item.work_item_id, state_of(item))
+        raise CertificateImpossible(
+            f"{name} is not completed: {state}",
+            code=NOT_COMPLETED,
+            suggested_action=f"wait for its end with `millracer fleet wait {name}`",
+        )
+    warnings = (result.result or {}).get("warnings") or ()
+    why = next((each["message"] for each in warnings if each["code"] == "certificate_not_made"), "")
+    raise CertificateImpossible(
+        f"{item.work_item_id} is completed, and its host made no certificate"
+        + (f": {why}" if why else ""),
+        code="certificate_missing",
+        suggested_action=f"make one in its workspace on {item.host or 'its host'}: "
+        f"`millracer certify {item.work_item_id}`; for later items, make a key there with "
+        "`millracer keys new`. `millracer fleet show --json` has the proof without a signature",
+    )
 
 
 def _host(item: FleetItemDocument, now: datetime) -> str | None:

@@ -12,8 +12,10 @@ from millracer.cli.options.fleet import Item, on_fleet
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
+from millracer.domain.failures import exit_code_of_failure
 from millracer.domain.operations import OperationName, load
 from millracer.domain.operations.fleet_requests import FleetShowRequest
+from millracer.errors import CertificateImpossible
 
 if TYPE_CHECKING:
     from millracer.schemas.fleet.item import FleetItemResult
@@ -39,7 +41,7 @@ def show(  # noqa: PLR0913 - one parameter per option
     ] = None,
     certificate: Annotated[
         bool,
-        typer.Option("--certificate", help="Print the proof and the lease of its result as JSON."),
+        typer.Option("--certificate", help="Print the certificate that its host signed."),
     ] = False,
     history: Annotated[
         bool, typer.Option("--history", help="Also the results that were refused.")
@@ -57,12 +59,11 @@ def show(  # noqa: PLR0913 - one parameter per option
     def shown(result: FleetItemResult) -> str | None:
         say_warnings(result.warnings)
         say_errors(result.errors)
+        if certificate and result.item is not None:
+            return None if as_json else _certificate_of(result)
         say_next_steps(result.next_steps)
         if result.item is None:
             return None
-        if certificate:
-            text: str = load(f"{_LINES}:certificate_text")(result)
-            return text
         lines: list[str] = load(f"{_LINES}:item_lines")(result, datetime.now(UTC), history=history)
         return "\n".join(lines)
 
@@ -75,3 +76,13 @@ def show(  # noqa: PLR0913 - one parameter per option
         as_json=as_json,
         on_change=on_change,
     )
+
+
+def _certificate_of(result: FleetItemResult) -> str:
+    """Return the signed certificate; without one, report why and exit."""
+    try:
+        text: str = load(f"{_LINES}:certificate_text")(result)
+    except CertificateImpossible as error:
+        say_errors((error,))
+        raise typer.Exit(exit_code_of_failure(error)) from error
+    return text

@@ -31,7 +31,10 @@ def work(common: CommonOptions, choice: WorkerChoice) -> int:
     load_answers()
     also_emit_lines(logging.INFO, log_to_file())
     try:
-        return work_with(make_runner(common.programs, common.options), choice)
+        runner = make_runner(common.programs, common.options, certifies=choice.certifies)
+        return work_with(runner, choice)
+    except MillracerError as error:
+        return report_failure(sys.argv[1:], error)
     finally:
         common.programs.close()
 

@@ -98,6 +98,16 @@ def worker(  # noqa: PLR0913 - one parameter per option
             rich_help_panel=_GROUP,
         ),
     ] = False,
+    certificate: Annotated[
+        bool | None,
+        typer.Option(
+            "--certificate/--no-certificate",
+            help="Sign a certificate of each completed item.  [default: if this host has a "
+            "signing key, see `millracer keys`]",
+            show_default=False,
+            rich_help_panel=_GROUP,
+        ),
+    ] = None,
     fleet: FleetOption = None,
 ) -> None:
     """Perform the fleet's items for the workspaces of this host.
@@ -116,6 +126,7 @@ def worker(  # noqa: PLR0913 - one parameter per option
         once=once,
         idle_seconds=exit_after_idle,
         take_over=take_over,
+        certifies=certificate,
     )
     raise typer.Exit(load("millracer.cli.commands.fleet.work:work")(common, settings))
 

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.certificate.content import Certificate, conclude, strip_words
+from millracer.domain.certificate.content import (
+    Certificate,
+    CertifiedLease,
+    conclude,
+    strip_words,
+)
 from millracer.domain.certificate.findings import (
     Finding,
     FindingResult,
@@ -25,6 +30,7 @@ from millracer.domain.certificate.findings import (
 from millracer.domain.certificate.verification import (
     FoundCommit,
     FoundEvidence,
+    FoundLease,
     Observed,
     demanded_again,
     examine,
@@ -51,6 +57,7 @@ from tests.support.certificates import (
     concluded,
     found_evidence,
     idea_evidence,
+    lease,
     probe_evidence,
     task_evidence,
 )
@@ -69,7 +76,7 @@ def codes(certificate: Certificate, **observed: Any) -> set[str]:
 
 @pytest.mark.parametrize("evidence", _EVIDENCE)
 def test_an_honest_certificate_is_verified(evidence: Callable[[], Evidence]) -> None:
-    certificate = certificate_of(evidence(), check_fact())
+    certificate = replace(certificate_of(evidence(), check_fact()), fleet=lease())
     findings = examine(
         certificate,
         Observed(
@@ -77,6 +84,7 @@ def test_an_honest_certificate_is_verified(evidence: Callable[[], Evidence]) -> 
             commit=_COMMIT,
             workspace=found_evidence(certificate),
             rerun=(check_fact(),),
+            lease=FoundLease(lease=lease(), completed=True),
         ),
     )
 
@@ -519,3 +527,71 @@ def test_a_certificate_holds_no_free_text_and_relative_sources() -> None:
     assert stripped.stages[0] == replace(evidence.stages[0], source="elsewhere")
     assert stripped.checks == (check_fact(),)
     assert ITEM in stripped.items[0].source
+
+
+# The lease of a fleet
+
+
+def leased(**changes: Any) -> Certificate:
+    return replace(certificate_of(task_evidence()), fleet=lease(**changes))
+
+
+def lease_finding(certificate: Certificate, found: FoundLease | None = None) -> Finding:
+    findings = examine(certificate, Observed(lease=found))
+    (finding,) = [each for each in findings if each.step is VerificationStep.LEASE]
+    return finding
+
+
+def test_a_lease_is_only_compared_on_request() -> None:
+    assert lease_finding(leased()).result is FindingResult.NOT_CHECKED
+    findings = examine(certificate_of(task_evidence()), Observed())
+    assert VerificationStep.LEASE not in {each.step for each in findings}
+
+
+def test_the_lease_under_which_the_fleet_ended_the_item_passes() -> None:
+    found = FoundLease(lease=lease(), completed=True)
+
+    assert lease_finding(leased(), found).result is FindingResult.PASSED
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"item": "fix-it-2"}, "lease_of_other_item"), ({"attempt": 4}, "lease_impossible")],
+)
+def test_a_lease_that_cannot_be_that_of_the_item_is_contradicted(
+    changes: dict[str, Any], code: str
+) -> None:
+    same = FoundLease(lease=lease(**changes), completed=True)
+    for found in (None, same):
+        finding = lease_finding(leased(**changes), found)
+        assert (finding.result, finding.code) == (FindingResult.CONTRADICTED, code)
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(CertifiedLease)])
+def test_every_fact_of_the_lease_is_compared(name: str) -> None:
+    value = getattr(lease(), name)
+    other: Any = (
+        value + (timedelta(hours=1) if name == "claimed_at" else 1)
+        if not isinstance(value, str)
+        else f"{value}-2"
+    )
+    found = FoundLease(lease=lease(**{name: other}), completed=True)
+
+    finding = lease_finding(leased(), found)
+
+    assert (finding.result, finding.code) == (FindingResult.CONTRADICTED, "other_lease")
+
+
+def test_an_item_that_the_fleet_did_not_complete_is_contradicted() -> None:
+    finding = lease_finding(leased(), FoundLease(lease=lease(), completed=False))
+
+    assert (finding.result, finding.code) == (FindingResult.CONTRADICTED, "fleet_outcome_differs")
+
+
+def test_what_cannot_be_compared_is_unverified() -> None:
+    away = FoundLease(code="fleet_unreachable", problem="the database is away")
+
+    finding = lease_finding(leased(), away)
+    assert (finding.result, finding.code) == (FindingResult.UNVERIFIED, "fleet_unreachable")
+    finding = lease_finding(certificate_of(task_evidence()), FoundLease())
+    assert (finding.result, finding.code) == (FindingResult.UNVERIFIED, "lease_missing")
