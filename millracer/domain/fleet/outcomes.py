@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
-from millracer.domain.fleet.items import FleetItem, ItemState
+from millracer.domain.fleet.items import FleetItem, FleetItemState
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import EXIT_CODES
 from millracer.errors import ExitCode
@@ -35,7 +35,7 @@ def exit_code_of_item(item: FleetItem, result: Mapping[str, Any] | None = None) 
         item: the item; it counts as completed only if the completion gate said so.
         result: its result document, for the code of a failure.
     """
-    if item.state is not ItemState.ENDED:
+    if item.state is not FleetItemState.ENDED:
         return ExitCode.COMPLETED
     outcome = next((each for each in Outcome if each == item.outcome), Outcome.FAILED)
     if outcome is Outcome.COMPLETED:

@@ -44,6 +44,7 @@ from tests.support.certificates import (
     certificate_of,
     check_fact,
     idea_evidence,
+    lease,
     probe_evidence,
     task_evidence,
 )
@@ -265,7 +266,7 @@ def test_without_a_key_nothing_is_certified(desk: Desk, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("evidence", [task_evidence, probe_evidence, idea_evidence])
 def test_a_statement_holds_the_whole_certificate(evidence: Any) -> None:
-    certificate = replace(certificate_of(evidence(), check_fact()), fleet={"item": "f-1"})
+    certificate = replace(certificate_of(evidence(), check_fact()), fleet=lease())
     payload = write_statement(certificate)
 
     assert read_statement(payload) == certificate

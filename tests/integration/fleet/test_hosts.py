@@ -8,9 +8,9 @@ import pytest
 
 from millracer.domain.fleet.items import (
     CancelVerdict,
+    FleetItemState,
     FleetSchedule,
     FleetSubmission,
-    ItemState,
     WaitReason,
 )
 from tests.support.fleet_hosts import Fleet, wait_until
@@ -74,7 +74,7 @@ def test_sigterm_finishes_what_runs_and_takes_nothing_new(fleet: Fleet) -> None:
 
     assert host.wait() == 0
     assert fleet.item("runs").completed
-    assert fleet.item("waits").state is ItemState.QUEUED
+    assert fleet.item("waits").state is FleetItemState.QUEUED
     assert fleet.item("waits").attempts == 0
 
 

@@ -15,7 +15,7 @@ from millracer.cli.options.spans import moment_in
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stderr import say, say_errors, say_next_steps, say_warnings
-from millracer.domain.fleet.items import DEFAULT_PRIORITY, ItemState, SubmitVerdict
+from millracer.domain.fleet.items import DEFAULT_PRIORITY, FleetItemState, SubmitVerdict
 from millracer.domain.fleet.outcomes import cause_of_end
 from millracer.domain.operations import FLEET_OPTIONS, OperationName, load
 from millracer.domain.operations.fleet_requests import FleetSubmitRequest
@@ -142,7 +142,7 @@ def _show(result: FleetSubmitResult) -> str | None:
 def _where(item: FleetItemDocument, result: FleetSubmitResult) -> str:
     """Describe where the item is, for a person."""
     known = "known: " if result.verdict is SubmitVerdict.KNOWN else ""
-    if item.state is ItemState.ENDED:
+    if item.state is FleetItemState.ENDED:
         proof = "; Millrace's evidence proves it" if item.completed else ""
         cause, _ = cause_of_end(result.result)
         text = f"{known}ended as {item.outcome}{proof}" + (f": {cause}" if cause else "")
