@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.domain.event_log import EventType as EventType
     from millracer.domain.event_log import Severity as Severity
     from millracer.domain.fleet.items import FleetItem as FleetItem
+    from millracer.domain.fleet.items import FleetItemState as FleetItemState
+    from millracer.domain.fleet.items import SubmitVerdict as SubmitVerdict
+    from millracer.domain.fleet.items import WaitReason as WaitReason
     from millracer.domain.models import Credentials as Credentials
     from millracer.domain.models import ModelOrigin as ModelOrigin
     from millracer.domain.programs import ToolOrigin as ToolOrigin
@@ -73,9 +76,11 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.fleet.hosts import FleetHostDocument as FleetHostDocument
     from millracer.schemas.fleet.hosts import FleetHostsResult as FleetHostsResult
     from millracer.schemas.fleet.item import FleetItemResult as FleetItemResult
+    from millracer.schemas.fleet.item import RefusedDocument as RefusedDocument
     from millracer.schemas.fleet.items import FleetListResult as FleetListResult
     from millracer.schemas.fleet.report import FleetItemDocument as FleetItemDocument
     from millracer.schemas.fleet.report import FleetNotDone as FleetNotDone
+    from millracer.schemas.fleet.report import FleetProgressDocument as FleetProgressDocument
     from millracer.schemas.fleet.schedules import FleetScheduleDocument as FleetScheduleDocument
     from millracer.schemas.fleet.schedules import FleetSchedulesResult as FleetSchedulesResult
     from millracer.schemas.fleet.submit import FleetSubmitResult as FleetSubmitResult
@@ -252,11 +257,12 @@ _MODULES = {
         "FleetHostDocument",
         "FleetHostsResult",
     ),
-    "millracer.schemas.fleet.item": ("FleetItemResult",),
+    "millracer.schemas.fleet.item": ("FleetItemResult", "RefusedDocument"),
     "millracer.schemas.fleet.items": ("FleetListResult",),
     "millracer.schemas.fleet.report": (
         "FleetItemDocument",
         "FleetNotDone",
+        "FleetProgressDocument",
     ),
     "millracer.schemas.fleet.schedules": (
         "FleetScheduleDocument",
@@ -268,7 +274,7 @@ _MODULES = {
         "FleetWorkspaceDocument",
         "FleetWorkspacesResult",
     ),
-    "millracer.domain.fleet.items": ("FleetItem",),
+    "millracer.domain.fleet.items": ("FleetItem", "FleetItemState", "SubmitVerdict", "WaitReason"),
     "millracer.schemas.items.history": (
         "AttemptDocument",
         "HistoryResult",

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import psycopg
 
 from millracer.domain.doctor_report import CheckLevel, Finding
-from millracer.domain.fleet.items import ItemFilter, ItemState
+from millracer.domain.fleet.items import FleetItemState, ItemFilter
 from millracer.domain.fleet.setup import LOOPBACK, FleetCheck, FleetCheckName, FleetPlace
 from millracer.errors import FleetError
 from millracer.fleet import engine_schema, migrations
@@ -209,7 +209,7 @@ def _hosts(place: FleetPlace, _connection: Connection) -> Finding:
 
 def _stuck_items(place: FleetPlace, _connection: Connection) -> Finding:
     items = _read(place, lambda store: store.list_items(ItemFilter(limit=100_000)))
-    aside = [each.item_id for each in items if each.state is ItemState.SET_ASIDE]
+    aside = [each.item_id for each in items if each.state is FleetItemState.SET_ASIDE]
     if aside:
         return Finding(
             level=CheckLevel.WARNING,
@@ -219,7 +219,7 @@ def _stuck_items(place: FleetPlace, _connection: Connection) -> Finding:
     released = [
         each.item_id
         for each in items
-        if each.state is ItemState.RELEASED
+        if each.state is FleetItemState.RELEASED
         and each.host_seen_at is not None
         and not each.host_away
         and each.claimed_at is not None

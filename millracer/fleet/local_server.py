@@ -37,6 +37,7 @@ _HOST: Final = "127.0.0.1"
 _SERVER_USER: Final = "postgres"
 _ROOTS_FOLDER: Final = Path("/var/lib/millracer")
 _SECONDS: Final = 120
+_NUMBER = re.compile(rb"\d+")
 _NEEDED: Final = ("initdb", "pg_ctl", "postgres")
 _OPTIONS: Final = "-c unix_socket_directories='' -c logging_collector=off"
 _DEBIAN: Final = Path("/usr/lib/postgresql")
@@ -285,8 +286,8 @@ def _version_of(folder: Path) -> int | None:
     ran = subprocess.run(
         (str(folder / "postgres"), "--version"), capture_output=True, check=False, timeout=_SECONDS
     )
-    match = re.search(rb"(\d+)", ran.stdout)
-    return None if match is None else int(match[1])
+    match = _NUMBER.search(ran.stdout)
+    return None if match is None else int(match[0])
 
 
 def _major(data: Path) -> int | None:

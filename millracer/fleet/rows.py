@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 from millracer.domain.fleet.hosts import AWAY_AFTER_SECONDS, FleetHost, FleetWorkspace
 from millracer.domain.fleet.items import (
     FleetItem,
+    FleetItemState,
     FleetSchedule,
     ItemProgress,
-    ItemState,
     RefusedResult,
 )
 from millracer.domain.fleet.waiting import WaitFacts, derive_state, explain_wait
@@ -94,7 +94,7 @@ def read_item(row: _Row) -> FleetItem:
         started=row["limit_started"],
     )
     state = derive_state(facts)
-    reason, subject = explain_wait(facts) if state is ItemState.QUEUED else (None, "")
+    reason, subject = explain_wait(facts) if state is FleetItemState.QUEUED else (None, "")
     return FleetItem(
         item_id=row["item"],
         workspace_id=row["workspace"],

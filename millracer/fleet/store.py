@@ -24,10 +24,10 @@ from millracer.domain.fleet.items import (
     CancelVerdict,
     FleetItem,
     FleetItemDetail,
+    FleetItemState,
     FleetSchedule,
     FleetSubmission,
     ItemFilter,
-    ItemState,
     Submitted,
     SubmitVerdict,
     list_order,
@@ -44,10 +44,10 @@ _COLUMNS: Final = ", ".join(rows.ITEM_COLUMNS)
 _ITEM: Final = f"select {_COLUMNS} from fleet.overview_of(%s)"  # noqa: S608 - constants
 _DETAIL: Final = f"select {_COLUMNS}, request, result from fleet.overview_of(%s)"  # noqa: S608 - constants
 #: The engine's words that an item of a state may have; without one: any.
-_STATUSES: Final[Mapping[ItemState, Sequence[str]]] = {
-    ItemState.QUEUED: ("UNBOUND", "ENQUEUED", "DELAYED"),
-    ItemState.RUNNING: ("PENDING", "CANCELLED"),
-    ItemState.SET_ASIDE: ("MAX_RECOVERY_ATTEMPTS_EXCEEDED",),
+_STATUSES: Final[Mapping[FleetItemState, Sequence[str]]] = {
+    FleetItemState.QUEUED: ("UNBOUND", "ENQUEUED", "DELAYED"),
+    FleetItemState.RUNNING: ("PENDING", "CANCELLED"),
+    FleetItemState.SET_ASIDE: ("MAX_RECOVERY_ATTEMPTS_EXCEEDED",),
 }
 _REFUSED: Final = "select at, item, epoch, session, why, result from fleet.refused where item = %s"
 
@@ -111,11 +111,11 @@ class PostgresFleet(FleetStore, FleetHostStore):
             if value is not None:
                 conditions.append(f"{column} = %s")
                 values.append(value)
-        if wanted.state is ItemState.ENDED:
+        if wanted.state is FleetItemState.ENDED:
             conditions.append("ended_at is not null")
         elif wanted.open_only or wanted.state is not None:
             conditions.append("ended_at is null")
-        derived = wanted.state not in {None, ItemState.ENDED}
+        derived = wanted.state not in {None, FleetItemState.ENDED}
         statuses = None if wanted.state is None else _STATUSES.get(wanted.state)
         if statuses is not None:
             conditions.append("dispatch_status = any (%s)")

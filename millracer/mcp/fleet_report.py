@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from millracer.domain.fleet.items import ItemState
+from millracer.domain.fleet.items import FleetItemState
 from millracer.domain.run.outcome import Outcome
 from millracer.mcp.report import TaskReport, TaskStatus, shortened
 from millracer.schemas.fleet.control import FleetControlResult
@@ -24,7 +24,7 @@ def describe_fleet_item(item: FleetItemDocument, result: Mapping[str, Any] | Non
         item: the item.
         result: its ops result; None before its end, or if it ended without a run.
     """
-    if item.state is not ItemState.ENDED:
+    if item.state is not FleetItemState.ENDED:
         return TaskReport(
             work_item_id=item.work_item_id,
             status=TaskStatus.WORKING,
@@ -32,7 +32,7 @@ def describe_fleet_item(item: FleetItemDocument, result: Mapping[str, Any] | Non
             scoped_completion=False,
             next=f"its host ended too often while it ran: `millracer fleet retry "
             f"{item.work_item_id}` dispatches it again"
-            if item.state is ItemState.SET_ASIDE
+            if item.state is FleetItemState.SET_ASIDE
             else "call `wait` with this work_item_id; it is not done yet",
         )
     completion = _part(result, "completion")
@@ -84,7 +84,7 @@ def describe_fleet(
     hosts: FleetHostsResult, workspaces: FleetWorkspacesResult, items: FleetListResult
 ) -> TaskReport:
     """Return the report of a whole fleet."""
-    running = sum(each.state is ItemState.RUNNING for each in items.items)
+    running = sum(each.state is FleetItemState.RUNNING for each in items.items)
     lines = [
         f"host {each.host}: {'away' if each.away else 'draining' if each.draining else 'here'}, "
         f"{len(each.running)} of {each.slots} slots in use"
@@ -120,13 +120,13 @@ def _lines(items: Sequence[FleetItemDocument]) -> list[str]:
 
 
 def _state(item: FleetItemDocument) -> str:
-    if item.state is ItemState.ENDED:
+    if item.state is FleetItemState.ENDED:
         return f"ended as {item.outcome}"
     state = item.state.replace("_", " ")
     if item.why:
         return f"{state}: {item.why}"
     progress = item.progress
-    if item.state is ItemState.RUNNING and progress is not None:
+    if item.state is FleetItemState.RUNNING and progress is not None:
         return f"{state}: {': '.join(filter(None, (progress.stage, progress.message)))}"
     return state
 

@@ -31,11 +31,11 @@ from millracer.domain.fleet.items import (
     CancelVerdict,
     FleetItem,
     FleetItemDetail,
+    FleetItemState,
     FleetSchedule,
     FleetSubmission,
     ItemFilter,
     ItemProgress,
-    ItemState,
     RefusedResult,
     Submitted,
     SubmitVerdict,
@@ -758,7 +758,7 @@ class InMemoryFleet(FleetStore, FleetHostStore):
         item = self._state.items[item_id]
         facts = self._facts(item_id, item)
         state = derive_state(facts)
-        reason, subject = explain_wait(facts) if state is ItemState.QUEUED else (None, "")
+        reason, subject = explain_wait(facts) if state is FleetItemState.QUEUED else (None, "")
         return FleetItem(
             item_id=item_id,
             workspace_id=item.workspace,
@@ -829,7 +829,7 @@ def _is_wanted(item: FleetItem, wanted: ItemFilter) -> bool:
     if wanted.state is not None:
         fits = item.state is wanted.state
     else:
-        fits = not wanted.open_only or item.state is not ItemState.ENDED
+        fits = not wanted.open_only or item.state is not FleetItemState.ENDED
     return (
         fits
         and wanted.workspace_id in {None, item.workspace_id}

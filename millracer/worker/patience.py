@@ -21,7 +21,10 @@ _Answer = TypeVar("_Answer")
 
 
 class Outage:
-    """Reports that the database is away, once a minute, and that it is back; thread-safe.
+    """Reports that the database is away, at most once a minute, and then that it is back.
+
+    With a full disk some calls succeed and others fail, so not every change is worth a line.
+    Thread-safe.
 
     Args:
         say: prints one line for a person.
@@ -31,25 +34,26 @@ class Outage:
         self._say = say
         self._lock = threading.Lock()
         self._since: float | None = None
-        self._said_at = 0.0
+        self._said_at: float | None = None
+        self._is_said = False
 
     def failed(self, error: FleetUnreachable) -> None:
         """Report a call that failed."""
         _log.info("%s", error.message)
         now = time.monotonic()
         with self._lock:
-            is_new = self._since is None
             self._since = now if self._since is None else self._since
-            if not is_new and now - self._said_at < _QUIET_SECONDS:
+            if self._said_at is not None and now - self._said_at < _QUIET_SECONDS:
                 return
-            self._said_at = now
+            self._said_at, self._is_said = now, True
         self._say(f"{error.message}; what runs continues, and its results are kept")
 
     def ended(self) -> None:
         """Report that a call succeeded."""
         with self._lock:
             since, self._since = self._since, None
-        if since is not None:
+            is_said, self._is_said = self._is_said, False
+        if since is not None and is_said:
             self._say(f"the database answers again, after {time.monotonic() - since:.0f} s")
 
 

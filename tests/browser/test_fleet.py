@@ -71,7 +71,10 @@ def test_an_item_shows_attempts_and_refused_results(fleet: Tab) -> None:
         "result": {"completion": {"outcome": "completed"}},
     }
     item = fleets.ended(outcome="blocked", completed=False)
-    result = {"completion": {"missing_evidence": ["a passed check"], "evidence_summary": []}}
+    result = {
+        "completion": {"missing_evidence": ["a passed check"], "evidence_summary": []},
+        "errors": [{"message": "no `millrace` there", "suggested_action": "run the setup"}],
+    }
     fleet.world.documents[f"/fleet/items/{ENDED}"] = fleets.shown(
         item, refused=[refused], result=result
     )
@@ -80,6 +83,7 @@ def test_an_item_shows_attempts_and_refused_results(fleet: Tab) -> None:
     expect(page.get_by_text("2, dispatch 1, epoch 2")).to_be_visible()
     expect(page.get_by_text("Ended as blocked; nothing proves it done")).to_be_visible()
     expect(page.get_by_text("a passed check")).to_be_visible()
+    expect(page.get_by_text("no `millrace` there. On its host: run the setup")).to_be_visible()
     expect(page.get_by_role("region", name="All refused results")).to_contain_text(
         "another lease is in force"
     )

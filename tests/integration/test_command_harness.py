@@ -25,7 +25,7 @@ from millracer.operations.ops.gateway import OpsGateway
 from millracer.operator.session import Operator, Watching
 from tests.support.gateway import Desk, asked
 
-_ON_ITEMS = ("watch", "show", "logs", "trace", "diff", "cancel", "retry")
+_ON_ITEMS = ("watch", "show", "logs", "trace", "diff", "cancel", "retry", "certify")
 _ON_FLEET_ITEMS = ("fleet_show", "fleet_wait", "fleet_cancel", "fleet_retry", "fleet_drain")
 _ARGUMENTS = {
     "run": "task",

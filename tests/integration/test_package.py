@@ -25,6 +25,7 @@ _USE_IT = """
 import json
 from pathlib import Path
 import millracer
+from millracer.fleet.migrations import find_migrations as find_fleet_migrations
 from millracer.store.migrations import find_migrations
 
 request = {
@@ -40,7 +41,10 @@ package = Path(millracer.__file__).parent
 print(json.dumps({
     "package": str(package),
     "sessions": [session["session_id"] for session in answer["result"]["sessions"]],
-    "migrations": [script.name for script in find_migrations()],
+    "migrations": [
+        *(script.name for script in find_migrations()),
+        *(f"fleet/{script.name}" for script in find_fleet_migrations()),
+    ],
     "locks": sorted(path.name for path in (package / "programs" / "pi").iterdir()),
 }))
 """
@@ -125,7 +129,9 @@ def test_an_installed_wheel_works_from_any_folder(archives: Archives, tmp_path: 
     assert json.loads(command(environment.python, "-c", _USE_IT, cwd=elsewhere)) == {
         "package": str(environment.site / "millracer"),
         "sessions": ["ci"],
-        "migrations": [Path(name).name for name in sorted(packed_files("migrations"))],
+        "migrations": [
+            str(Path(name).relative_to("migrations")) for name in sorted(packed_files("migrations"))
+        ],
         "locks": ["package-lock.json", "package.json"],
     }
     assert list(elsewhere.iterdir()) == []

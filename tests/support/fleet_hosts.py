@@ -20,8 +20,8 @@ from millracer.domain.fleet.hosts import AWAY_AFTER_SECONDS
 from millracer.domain.fleet.items import (
     FleetItem,
     FleetItemDetail,
+    FleetItemState,
     FleetSubmission,
-    ItemState,
     SubmitVerdict,
 )
 from millracer.fleet.store import PostgresFleet
@@ -78,7 +78,7 @@ class Fleet:
 
     def ended(self, *items: str) -> bool:
         """Whether all of these items have ended."""
-        return all(self.item(each).state is ItemState.ENDED for each in items)
+        return all(self.item(each).state is FleetItemState.ENDED for each in items)
 
     def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Execute a statement as the owner."""

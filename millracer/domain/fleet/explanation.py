@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from millracer.domain.fleet.items import FleetItem, ItemState, WaitReason
+from millracer.domain.fleet.items import FleetItem, FleetItemState, WaitReason
 
 
 def explain(item: FleetItem) -> str:
     """Return why an item does not continue; empty for one that runs unhindered or has ended."""
     match item.state:
-        case ItemState.QUEUED:
+        case FleetItemState.QUEUED:
             return _NEXT if item.reason is None else _REASONS[item.reason](item)
-        case ItemState.SET_ASIDE:
+        case FleetItemState.SET_ASIDE:
             times = "once" if item.attempts == 1 else f"{item.attempts} times"
             retry = f"`millracer fleet retry {item.item_id}`"
             return f"its host ended while the item ran, {times}; {retry}"
-        case ItemState.RELEASED:
+        case FleetItemState.RELEASED:
             return "the engine ended its dispatch; its host dispatches it again"
-        case ItemState.RUNNING:
+        case FleetItemState.RUNNING:
             return _explain_running(item)
-        case ItemState.ENDED:
+        case FleetItemState.ENDED:
             return ""
 
 

@@ -31,7 +31,7 @@ class CancelVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ItemState(StrEnum):
+class FleetItemState(StrEnum):
     """The state of an item in the fleet."""
 
     QUEUED = "queued"
@@ -129,7 +129,7 @@ class FleetItem:
     item_id: str
     workspace_id: str | None
     host: str | None
-    state: ItemState
+    state: FleetItemState
     priority: int
     submitted_by: str
     submitted_at: datetime
@@ -152,7 +152,7 @@ class FleetItem:
 
 def list_order(item: FleetItem) -> tuple[int, int, datetime, str]:
     """Return the key that sorts a list: running first, ended last, then as hosts start them."""
-    rank = {ItemState.RUNNING: 0, ItemState.ENDED: 2}.get(item.state, 1)
+    rank = {FleetItemState.RUNNING: 0, FleetItemState.ENDED: 2}.get(item.state, 1)
     return rank, item.priority, item.submitted_at, item.item_id
 
 
@@ -196,7 +196,7 @@ class ItemFilter:
 
     workspace_id: str | None = None
     host: str | None = None
-    state: ItemState | None = None
+    state: FleetItemState | None = None
     open_only: bool = True
     limit: int = 1000
 

@@ -1,4 +1,4 @@
-"""The exit codes of items of the fleet: those of a run with the same outcome."""
+"""How items of the fleet ended: their exit codes, as of a run, and the causes of failures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
-from millracer.domain.fleet.items import FleetItem, ItemState
+from millracer.domain.fleet.items import FleetItem, FleetItemState
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import EXIT_CODES
 from millracer.errors import ExitCode
@@ -35,7 +35,7 @@ def exit_code_of_item(item: FleetItem, result: Mapping[str, Any] | None = None) 
         item: the item; it counts as completed only if the completion gate said so.
         result: its result document, for the code of a failure.
     """
-    if item.state is not ItemState.ENDED:
+    if item.state is not FleetItemState.ENDED:
         return ExitCode.COMPLETED
     outcome = next((each for each in Outcome if each == item.outcome), Outcome.FAILED)
     if outcome is Outcome.COMPLETED:
@@ -43,7 +43,7 @@ def exit_code_of_item(item: FleetItem, result: Mapping[str, Any] | None = None) 
     if outcome is Outcome.CANCELLED:
         return exit_code_of_cancel(None)
     if outcome is Outcome.FAILED:
-        return exit_code_of_error(_first_code(result))
+        return exit_code_of_error(_of_first_error(result, "code"))
     return EXIT_CODES[outcome]
 
 
@@ -52,7 +52,12 @@ def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.COMPLETED)
 
 
-def _first_code(result: Mapping[str, Any] | None) -> str:
+def cause_of_end(result: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Return the error with which a run failed, and what its host suggests; "" without one."""
+    return _of_first_error(result, "message"), _of_first_error(result, "suggested_action")
+
+
+def _of_first_error(result: Mapping[str, Any] | None, field: str) -> str:
     errors = (result or {}).get("errors") or ()
     first = errors[0] if errors else {}
-    return str(first.get("code", "")) if isinstance(first, Mapping) else ""
+    return str(first.get(field) or "") if isinstance(first, Mapping) else ""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from millracer.domain.fleet.hosts import AWAY_AFTER_SECONDS
-from millracer.domain.fleet.items import ItemState, WaitReason
+from millracer.domain.fleet.items import FleetItemState, WaitReason
 
 _AWAY_AFTER: Final = timedelta(seconds=AWAY_AFTER_SECONDS)
 
@@ -26,11 +26,11 @@ class DispatchStatus(StrEnum):
     SET_ASIDE = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 
 
-_STATES: Final[Mapping[str, ItemState]] = {
-    DispatchStatus.ENQUEUED: ItemState.QUEUED,
-    DispatchStatus.DELAYED: ItemState.QUEUED,
-    DispatchStatus.PENDING: ItemState.RUNNING,
-    DispatchStatus.SET_ASIDE: ItemState.SET_ASIDE,
+_STATES: Final[Mapping[str, FleetItemState]] = {
+    DispatchStatus.ENQUEUED: FleetItemState.QUEUED,
+    DispatchStatus.DELAYED: FleetItemState.QUEUED,
+    DispatchStatus.PENDING: FleetItemState.RUNNING,
+    DispatchStatus.SET_ASIDE: FleetItemState.SET_ASIDE,
 }
 
 
@@ -91,16 +91,16 @@ class WaitFacts:
         )
 
 
-def derive_state(facts: WaitFacts) -> ItemState:
+def derive_state(facts: WaitFacts) -> FleetItemState:
     """Return the state of an item."""
     if facts.ended:
-        return ItemState.ENDED
+        return FleetItemState.ENDED
     if not facts.bound:
-        return ItemState.QUEUED
+        return FleetItemState.QUEUED
     # The engine's cancel does not end a run.
     if facts.dispatch_status == DispatchStatus.CANCELLED and facts.lease_is_live:
-        return ItemState.RUNNING
-    return _STATES.get(facts.dispatch_status or "", ItemState.RELEASED)
+        return FleetItemState.RUNNING
+    return _STATES.get(facts.dispatch_status or "", FleetItemState.RELEASED)
 
 
 def explain_wait(facts: WaitFacts) -> tuple[WaitReason, str]:

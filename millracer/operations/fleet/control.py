@@ -8,7 +8,7 @@ from typing import Final
 
 from millracer.cancellation import Wait
 from millracer.domain.control import CONTROL_EXIT_CODES, ControlOutcome
-from millracer.domain.fleet.items import CancelVerdict, FleetItem, ItemState
+from millracer.domain.fleet.items import CancelVerdict, FleetItem, FleetItemState
 from millracer.domain.operations.fleet_requests import (
     FleetCancelRequest,
     FleetDrainRequest,
@@ -59,13 +59,13 @@ def answer_cancel(
         outcome,
         message,
         item=detail.item,
-        steps=() if detail.item.state is ItemState.ENDED else next_steps(detail.item),
+        steps=() if detail.item.state is FleetItemState.ENDED else next_steps(detail.item),
     )
 
 
 def _cancelled(verdict: CancelVerdict, item: FleetItem) -> tuple[ControlOutcome, str]:
     name = item.item_id
-    if item.state is not ItemState.ENDED:
+    if item.state is not FleetItemState.ENDED:
         message = f"the cancellation of {name} is requested; its host {item.host} has not ended it"
         return ControlOutcome.NOT_CONFIRMED, f"{message} yet"
     if item.outcome == Outcome.CANCELLED:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from millracer.cancellation import Wait
-from millracer.domain.fleet.items import FleetItem, FleetItemDetail, ItemFilter, ItemState
+from millracer.domain.fleet.items import FleetItem, FleetItemDetail, FleetItemState, ItemFilter
 from millracer.errors import FleetUnreachable, InvalidRequest
 from millracer.ports.fleet_store import FleetStore
 
@@ -64,7 +64,7 @@ def await_ends(
     while True:
         try:
             for item_id in item_ids:
-                if item_id in found and found[item_id].item.state is ItemState.ENDED:
+                if item_id in found and found[item_id].item.state is FleetItemState.ENDED:
                     continue
                 detail = find_detail(store, item_id)
                 found[item_id] = detail
@@ -77,7 +77,7 @@ def await_ends(
             if len(found) < len(set(item_ids)) or time.monotonic() - away_since > _OUTAGE_SECONDS:
                 raise
         items = [each.item for each in found.values()]
-        if wait.expired or all(each.state is ItemState.ENDED for each in items):
+        if wait.expired or all(each.state is FleetItemState.ENDED for each in items):
             return [found[item_id] for item_id in item_ids]
         wait.sleep(_POLL_SECONDS)
 

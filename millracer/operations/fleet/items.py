@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millracer.cancellation import Wait
-from millracer.domain.fleet.items import FleetItemDetail, ItemState
+from millracer.domain.fleet.items import FleetItemDetail, FleetItemState
 from millracer.domain.fleet.outcomes import exit_code_of_item, worst_of
 from millracer.domain.operations.fleet_requests import (
     FleetShowRequest,
@@ -32,8 +32,9 @@ def answer_show(request: FleetShowRequest, context: OperationContext) -> Answer[
             wait = _wait(context, request.wait_seconds)
             ids = (detail.item.item_id,)
             (detail,) = await_ends(store, ids, wait, context.fleet.on_change)
+    is_lost = detail.item.state is FleetItemState.ENDED and not detail.item.completed
     return Answer(
-        result=describe_detail(detail, next_steps(detail.item)),
+        result=describe_detail(detail, () if is_lost else next_steps(detail.item)),
         exit_code=_exit_code(detail, waited=request.wait),
     )
 
@@ -55,7 +56,7 @@ def answer_wait(request: FleetWaitRequest, context: OperationContext) -> Answer[
     with context.open_fleet() as store:
         ids = [find_detail(store, name).item.item_id for name in request.work_item_ids]
         details = await_ends(store, ids, wait, context.fleet.on_change)
-    timed_out = any(each.item.state is not ItemState.ENDED for each in details)
+    timed_out = any(each.item.state is not FleetItemState.ENDED for each in details)
     return Answer(
         result=FleetWaitResult(
             timed_out=timed_out, items=[describe_item(each.item) for each in details]
@@ -72,6 +73,6 @@ def _wait(context: OperationContext, seconds: float | None) -> Wait:
 
 
 def _exit_code(detail: FleetItemDetail, *, waited: bool) -> ExitCode:
-    if waited and detail.item.state is not ItemState.ENDED:
+    if waited and detail.item.state is not FleetItemState.ENDED:
         return ExitCode.TIMED_OUT
     return exit_code_of_item(detail.item, detail.result)

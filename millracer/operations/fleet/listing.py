@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from millracer.domain.fleet.items import FleetItem, ItemFilter, ItemState
+from millracer.domain.fleet.items import FleetItem, FleetItemState, ItemFilter
 from millracer.domain.operations.fleet_requests import FleetListRequest
 from millracer.errors import ExitCode, InvalidRequest
 from millracer.operations.answer import Answer
@@ -37,12 +37,12 @@ def filter_of(request: FleetListRequest) -> ItemFilter:
     Raises:
         InvalidRequest: the state is unknown, or the limit is not positive.
     """
-    state = next((each for each in ItemState if each == request.state), None)
+    state = next((each for each in FleetItemState if each == request.state), None)
     if request.state is not None and state is None:
         raise InvalidRequest(
             f"items of the fleet have no state {request.state!r:.100}",
             field="state",
-            suggested_action=f"use one of {', '.join(ItemState)}",
+            suggested_action=f"use one of {', '.join(FleetItemState)}",
         )
     if request.limit < 1:
         raise InvalidRequest(
@@ -54,6 +54,6 @@ def filter_of(request: FleetListRequest) -> ItemFilter:
         workspace_id=request.workspace_id,
         host=request.host,
         state=state,
-        open_only=not request.all_items and state is not ItemState.ENDED,
+        open_only=not request.all_items and state is not FleetItemState.ENDED,
         limit=request.limit,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from millracer.cancellation import Cancelled, Wait
 from millracer.domain.failures import CallerCancelled, exit_code_of_cancel
-from millracer.domain.fleet.items import FleetItem, FleetItemDetail, ItemState, SubmitVerdict
+from millracer.domain.fleet.items import FleetItem, FleetItemDetail, FleetItemState, SubmitVerdict
 from millracer.domain.fleet.outcomes import exit_code_of_item
 from millracer.domain.operations.fleet_requests import FleetSubmitRequest
 from millracer.domain.run.result import ErrorRecord
@@ -113,7 +113,7 @@ def _answer(
     if stopped is not None:
         exit_code = exit_code_of_cancel(stopped.reason)
     elif request.wait:
-        is_ended = item.state is ItemState.ENDED
+        is_ended = item.state is FleetItemState.ENDED
         exit_code = exit_code_of_item(item, detail.result) if is_ended else ExitCode.TIMED_OUT
     return Answer(
         result=FleetSubmitResult(

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from pydantic import ValidationError
 
 from millracer.cancellation import Cancellation
-from millracer.domain.fleet.items import ItemState
+from millracer.domain.fleet.items import FleetItemState
 from millracer.domain.operations import Operation, OperationName, load
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning
 from millracer.operations.answer import Answer
@@ -121,7 +121,7 @@ def _completion(document: Mapping[str, Any]) -> CompletionDocument:
 
 
 def _is_ended(document: Mapping[str, Any]) -> bool:
-    return (document.get("item") or {}).get("state") == ItemState.ENDED
+    return (document.get("item") or {}).get("state") == FleetItemState.ENDED
 
 
 def _request(operation: Operation, read: ReadRequest) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from millracer.domain.fleet.explanation import explain
-from millracer.domain.fleet.items import FleetItem, ItemState, WaitReason
+from millracer.domain.fleet.items import FleetItem, FleetItemState, WaitReason
 from millracer.domain.run.result import ErrorRecord
 from millracer.errors import MillracerError
 from millracer.schemas.base import ItemId, Published
@@ -107,7 +107,7 @@ class FleetItemDocument(Published):
     workspace_id: str | None
     host: str | None
     label: str | None
-    state: ItemState
+    state: FleetItemState
     why: str
     reason: WaitReason | None
     reason_subject: str

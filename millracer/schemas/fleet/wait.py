@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from millracer.domain.fleet.items import ItemState
+from millracer.domain.fleet.items import FleetItemState
 from millracer.errors import MillracerError
 from millracer.schemas.fleet.report import FleetItemDocument, FleetReport, error_of
 
@@ -33,7 +33,7 @@ class FleetWaitResult(FleetReport):
         left = [each for each in self.items if not each.completed]
         if left:
             first = left[0]
-            is_open = first.state is not ItemState.ENDED
+            is_open = first.state is not FleetItemState.ENDED
             outcome = "timed_out" if is_open else first.outcome or "failed"
             self.fail(f"{first.work_item_id} is not completed", outcome)
 

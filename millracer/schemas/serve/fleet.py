@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from millracer.domain.fleet.items import ItemState
+from millracer.domain.fleet.items import FleetItemState
 from millracer.schemas.base import Published
 from millracer.schemas.fleet.hosts import FleetHostDocument
 from millracer.schemas.fleet.report import FleetItemDocument
@@ -50,7 +50,7 @@ class FleetItemsQuery(HttpInput):
 
     workspace_id: str | None = None
     host: str | None = None
-    state: ItemState | None = None
+    state: FleetItemState | None = None
     all_items: bool = False
     limit: int = Field(default=_ITEMS, ge=1, le=MOST_FLEET_ITEMS)
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from starlette.responses import Response
 
-from millracer.domain.fleet.items import ItemFilter, ItemState
+from millracer.domain.fleet.items import FleetItemState, ItemFilter
 from millracer.operations.context import OperationContext
 from millracer.schemas.fleet.hosts import FleetHostDocument
 from millracer.schemas.fleet.report import describe_item
@@ -33,7 +33,7 @@ def _overview(context: OperationContext) -> FleetOverview:
         hosts, workspaces = store.list_hosts(), store.list_workspaces()
         items = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
         ended = store.list_items(
-            ItemFilter(state=ItemState.ENDED, open_only=False, limit=MOST_FLEET_ITEMS)
+            ItemFilter(state=FleetItemState.ENDED, open_only=False, limit=MOST_FLEET_ITEMS)
         )
     last = sorted(ended, key=lambda each: each.ended_at or each.submitted_at, reverse=True)
     return FleetOverview(

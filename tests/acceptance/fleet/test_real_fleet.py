@@ -16,7 +16,7 @@ from millracer.demo.scripted_model import MODEL_ID, PROVIDER
 from millracer.demo.workspace import DemoWorkspace, prepare_demo
 from millracer.domain.certificate.findings import FindingResult, VerificationStep
 from millracer.domain.checks import WorkVerification
-from millracer.domain.fleet.items import CancelVerdict, ItemState
+from millracer.domain.fleet.items import CancelVerdict, FleetItemState
 from tests.support.cli import daemon_pid, stored, wait_until
 from tests.support.real_fleet import RealFleet, RealHost, gate
 from tests.support.scenario import Scenario, Step
@@ -133,7 +133,7 @@ def test_four_real_items_over_two_hosts_of_which_one_is_killed(
         ]
         wait_until(
             lambda: any(
-                real_fleet.detail(item).item.state is ItemState.RUNNING
+                real_fleet.detail(item).item.state is FleetItemState.RUNNING
                 and real_fleet.stage_of(item)
                 for item in items[::2]
             ),

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from millracer.domain.fleet.hosts import OpenVerdict, TakeVerdict
-from millracer.domain.fleet.items import CancelVerdict, ItemFilter, ItemState, SubmitVerdict
+from millracer.domain.fleet.items import CancelVerdict, FleetItemState, ItemFilter, SubmitVerdict
 from millracer.domain.fleet.setup import FleetPlace, FleetRole
 from millracer.fleet.store import PostgresFleet
 from millracer.fleet.urls import tuned_url
@@ -130,7 +130,7 @@ def test_a_cancel_that_races_a_take_ends_in_one_of_both(
     answers = Counter(_at_once(place, work))
 
     item = item_of(postgres.as_owner(), "one")
-    if item.state is ItemState.ENDED:
+    if item.state is FleetItemState.ENDED:
         assert answers[CancelVerdict.CANCELLED] == 1
         assert answers[TakeVerdict.TAKEN] == 0
     else:
@@ -203,7 +203,7 @@ def test_a_cancel_beside_a_take_is_a_wish(postgres: PostgresScene, host: HostAt)
     )
 
     assert verdict is CancelVerdict.REQUESTED
-    assert item_of(postgres.as_owner(), "one").state is not ItemState.ENDED
+    assert item_of(postgres.as_owner(), "one").state is not FleetItemState.ENDED
 
 
 def test_a_take_beside_a_cancel_finds_the_item_ended(postgres: PostgresScene, host: HostAt) -> None:

@@ -15,9 +15,9 @@ from millracer.domain.fleet.hosts import (
 )
 from millracer.domain.fleet.items import (
     CancelVerdict,
+    FleetItemState,
     FleetSchedule,
     ItemFilter,
-    ItemState,
     SubmitVerdict,
     WaitReason,
 )
@@ -51,7 +51,7 @@ def test_a_submission_is_stored_and_dispatched_once_for_each_key(
 
     assert (new.verdict, known.verdict) == (SubmitVerdict.NEW, SubmitVerdict.KNOWN)
     assert new.item is not None
-    assert (new.item.state, new.item.reason) == (ItemState.QUEUED, WaitReason.NEXT)
+    assert (new.item.state, new.item.reason) == (FleetItemState.QUEUED, WaitReason.NEXT)
     assert (new.item.priority, new.item.dispatch, new.item.attempts) == (7, 1, 0)
     assert (new.item.workspace_id, new.item.host) == ("shop", "a")
     assert scene.claim_next("a") == "one"
@@ -93,7 +93,7 @@ def test_a_repeated_submission_is_known_after_its_end_and_without_its_workspace(
 
     assert answer.verdict is SubmitVerdict.KNOWN
     assert answer.item is not None
-    assert (answer.item.state, answer.item.completed) == (ItemState.ENDED, True)
+    assert (answer.item.state, answer.item.completed) == (FleetItemState.ENDED, True)
 
 
 def test_the_request_is_kept_word_for_word(scene: Scene, host: HostAt) -> None:
@@ -303,7 +303,7 @@ def test_a_result_ends_the_item_once(scene: Scene, host: HostAt) -> None:
 
     found = scene.as_submitter().find_item("one")
     assert found is not None
-    assert (found.item.state, found.item.outcome) == (ItemState.ENDED, "completed")
+    assert (found.item.state, found.item.outcome) == (FleetItemState.ENDED, "completed")
     assert (found.item.completed, found.item.epoch) == (True, lease.epoch)
     assert found.result is not None
     assert found.result["fleet"]["epoch"] == lease.epoch
@@ -334,7 +334,7 @@ def test_a_result_with_the_certificate_of_another_lease_is_refused_and_kept(
 
     found = scene.as_submitter().find_item("one")
     assert found is not None
-    assert found.item.state is not ItemState.ENDED
+    assert found.item.state is not FleetItemState.ENDED
     assert [(each.why, each.epoch) for each in found.refused] == [("lease_not_in_result", 1)]
     assert found.refused[0].result == forged
     assert found.refused[0].session == host.session
@@ -488,7 +488,7 @@ def test_a_retry_dispatches_what_was_set_aside(scene: Scene, host: HostAt) -> No
     host.run_next()
     assert not host.store.retry("one")
     scene.end_dispatch("one", DispatchStatus.SET_ASIDE)
-    assert item_of(scene.as_submitter(), "one").state is ItemState.SET_ASIDE
+    assert item_of(scene.as_submitter(), "one").state is FleetItemState.SET_ASIDE
 
     assert host.store.retry("one")
     assert not host.store.retry("one")
@@ -511,7 +511,7 @@ def test_an_open_item_whose_dispatch_ended_is_dispatched_again(
     assert scene.claim_next("a") == "one"
     scene.end_dispatch("one", status)
 
-    assert item_of(scene.as_submitter(), "one").state is ItemState.RELEASED
+    assert item_of(scene.as_submitter(), "one").state is FleetItemState.RELEASED
     assert host.store.reconcile("a", host.session, ()) == ()  # it may be on its way
     scene.settle("one")
     assert host.store.reconcile("a", host.session, ("one",)) == ()
@@ -555,7 +555,7 @@ def test_an_item_cancelled_in_the_engine_runs_until_its_session_ends(
     lease = host.run_next()
     scene.end_dispatch("one", DispatchStatus.CANCELLED)
 
-    assert item_of(scene.as_submitter(), "one").state is ItemState.RUNNING
+    assert item_of(scene.as_submitter(), "one").state is FleetItemState.RUNNING
     assert host.store.deliver(lease, result_of(lease))
     assert item_of(scene.as_submitter(), "one").completed
 
@@ -729,10 +729,10 @@ def test_a_list_is_filtered_and_keeps_the_newest(scene: Scene, host: HostAt) -> 
     assert listed(open_only=False) == ["shop-0", "shop-2", "shop-3", "api-0", "shop-1"]
     assert listed(limit=2) == ["shop-3", "api-0"]
     assert listed(workspace_id="api") == listed(host="b") == ["api-0"]
-    assert listed(state=ItemState.RUNNING) == ["shop-0"]
-    assert listed(state=ItemState.ENDED) == ["shop-1"]
-    assert listed(state=ItemState.QUEUED, limit=2) == ["shop-3", "api-0"]
-    assert listed(state=ItemState.SET_ASIDE) == []
+    assert listed(state=FleetItemState.RUNNING) == ["shop-0"]
+    assert listed(state=FleetItemState.ENDED) == ["shop-1"]
+    assert listed(state=FleetItemState.QUEUED, limit=2) == ["shop-3", "api-0"]
+    assert listed(state=FleetItemState.SET_ASIDE) == []
     assert scene.as_submitter().find_item("no-such") is None
 
 
@@ -750,7 +750,7 @@ def test_ended_items_are_pruned_and_open_ones_stay(scene: Scene, host: HostAt) -
     assert scene.as_owner().prune(timedelta(0)) == 1
 
     assert scene.as_submitter().find_item("ended") is None
-    assert item_of(scene.as_submitter(), "open").state is ItemState.QUEUED
+    assert item_of(scene.as_submitter(), "open").state is FleetItemState.QUEUED
     assert scene.as_submitter().submit(submission("ended")).verdict is SubmitVerdict.NEW
     found = scene.as_submitter().find_item("ended")
     assert found is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.fleet.items import ItemState
+from millracer.domain.fleet.items import FleetItemState
 from tests.support.fleet_hosts import Fleet, Host, wait_until
 from tests.support.tcp_proxy import TcpProxy, Traffic
 
@@ -127,7 +127,7 @@ def test_the_fence_alone_refuses_a_late_result(fleet: Fleet) -> None:
 
     wait_until(lambda: fleet.detail("one").refused, "the result is refused")
     assert fleet.detail("one").refused[0].epoch == 1
-    assert fleet.item("one").state is not ItemState.ENDED
+    assert fleet.item("one").state is not FleetItemState.ENDED
     host.kill()
 
 
@@ -263,7 +263,7 @@ def test_an_item_under_which_its_host_always_dies_is_set_aside(fleet: Fleet) -> 
         host.start()
 
     wait_until(lambda: fleet.ended("next"), "the next item ends")
-    assert fleet.item("poison").state is ItemState.SET_ASIDE
+    assert fleet.item("poison").state is FleetItemState.SET_ASIDE
     assert fleet.item("poison").attempts == 3
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from millracer.domain.fleet.items import (
     CancelVerdict,
+    FleetItemState,
     FleetSchedule,
     FleetSubmission,
-    ItemState,
     WaitReason,
 )
 from tests.support.fleet_hosts import Fleet, wait_until
@@ -74,7 +74,7 @@ def test_sigterm_finishes_what_runs_and_takes_nothing_new(fleet: Fleet) -> None:
 
     assert host.wait() == 0
     assert fleet.item("runs").completed
-    assert fleet.item("waits").state is ItemState.QUEUED
+    assert fleet.item("waits").state is FleetItemState.QUEUED
     assert fleet.item("waits").attempts == 0
 
 
@@ -145,6 +145,7 @@ def test_the_same_workspace_of_another_checkout_or_host_is_refused(fleet: Fleet)
     assert "is not the checkout" in first.printed
 
 
+@pytest.mark.slow
 def test_a_moved_checkout_is_the_same_workspace(fleet: Fleet) -> None:
     host = fleet.host("ci-1", "shop").start().ready()
     assert host.stop() == 0
@@ -271,6 +272,7 @@ class TestCancel:
                 assert item.outcome in {"cancelled", "completed"}
 
 
+@pytest.mark.slow
 def test_a_schedule_submits_each_tick_once(fleet: Fleet) -> None:
     for number in (1, 2):
         fleet.host(f"ci-{number}", f"shop-{number}").start().ready()

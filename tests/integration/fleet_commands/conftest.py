@@ -40,9 +40,10 @@ class FleetCaller:
         assert printed.exit_code == 0, printed.stderr
         return printed.stdout.strip()
 
-    def end(self, lease: Lease, *, completed: bool = True) -> None:
+    def end(self, lease: Lease, *, completed: bool = True, **more: object) -> None:
         """Let the host deliver a result."""
-        assert self.host.store.deliver(lease, result_of(lease, completed=completed))
+        result = {**result_of(lease, completed=completed), **more}
+        assert self.host.store.deliver(lease, result)
         self.scene.end_dispatch(lease.item_id, DispatchStatus.SUCCESS)
 
 

@@ -68,7 +68,9 @@ def test_a_submitted_item_is_awaited_and_shown(called: FleetCaller) -> None:
     assert published(shown, "show").exit_code == 0
     assert shown.document["certificate"]["fleet"]["epoch"] == lease.epoch
     assert shown.document["request"]["input"]["text"] == "Fix the header"
-    assert shown.document["signed_certificate"] is None
+    unsigned = called.run("show", item_id, "--certificate")
+    assert (unsigned.exit_code, unsigned.stdout) == (8, "")
+    assert "millracer keys new" in unsigned.stderr
     assert "Fix the header" in called.run("show", item_id[:10]).stdout
 
 
@@ -81,6 +83,25 @@ def test_an_awaited_submission_has_the_exit_code_of_its_outcome(called: FleetCal
 
     assert published(printed, "submit").exit_code == 8
     assert printed.document["item"]["outcome"] == "failed"
+
+
+def test_the_error_of_a_failed_run_is_shown_with_its_remedy(called: FleetCaller) -> None:
+    words = ("fleet", "submit", "shop", "--wait", "--key", "lost", "Fix it")
+    error = {"code": "agent_not_found", "message": "no pi", "suggested_action": "install it"}
+    with called.caller.start(*words) as submitting:
+        wait_until(lambda: called.scene.claim_next("a") is not None, "the item is claimed")
+        (item,) = called.scene.as_owner().list_items(_open())
+        called.end(called.host.take(item.item_id), completed=False, errors=[error])
+        submitted = submitting.finish()
+    waited = called.run("wait", item.item_id)
+    shown = called.run("show", item.item_id)
+
+    assert "ended as failed: no pi\n" in submitted.stderr
+    assert f"millracer fleet show {item.item_id}" in submitted.stderr
+    assert f"{item.item_id} is not completed" in waited.stderr
+    assert "error      no pi\nremedy     on a: install it\n" in shown.stdout
+    assert {each.exit_code for each in (submitted, waited, shown)} == {8}
+    assert "--certificate" not in shown.stderr
 
 
 def test_an_interrupted_wait_leaves_the_item_and_prints_its_id(called: FleetCaller) -> None:

@@ -14,7 +14,8 @@ from millracer.cli.terminal.style import Role, Stream, columns, paint
 from millracer.cli.terminal.tables import in_line, one_line, table
 from millracer.domain.failures import NOT_COMPLETED
 from millracer.domain.fleet.explanation import explain
-from millracer.domain.fleet.items import FleetItem, ItemState
+from millracer.domain.fleet.items import FleetItem, FleetItemState
+from millracer.domain.fleet.outcomes import cause_of_end
 from millracer.domain.run.outcome import Outcome
 from millracer.errors import CertificateImpossible
 
@@ -72,12 +73,12 @@ def _why(item: FleetItemDocument) -> str:
 def state_of(item: FleetItemDocument) -> str:
     """Return the state of an item in words, with its stage or outcome."""
     match item.state:
-        case ItemState.RUNNING:
+        case FleetItemState.RUNNING:
             stage = item.progress.stage if item.progress is not None else ""
             return paint(f"running: {stage}" if stage else "running", Role.COMMAND)
-        case ItemState.SET_ASIDE:
+        case FleetItemState.SET_ASIDE:
             return paint("set aside", Role.WARNING)
-        case ItemState.ENDED:
+        case FleetItemState.ENDED:
             outcome = (item.outcome or "ended").replace("_", " ")
             if item.completed:
                 return paint(outcome, Role.GOOD)
@@ -94,14 +95,14 @@ def say_change(item: FleetItem) -> None:
 
 def _row(item: FleetItem) -> str:
     match item.state:
-        case ItemState.RUNNING:
+        case FleetItemState.RUNNING:
             progress = item.progress
             words = ["running" if item.host is None else f"running on {item.host}"]
             if progress is not None:
                 words += [text for text in (progress.stage, progress.message) if text]
             why = explain(item)
             return ": ".join(words) + (f" ({why})" if why else "")
-        case ItemState.ENDED:
+        case FleetItemState.ENDED:
             return f"ended as {item.outcome}"
         case _:
             why = explain(item)
@@ -121,7 +122,8 @@ def item_lines(result: FleetItemResult, now: datetime, *, history: bool) -> list
     if item is None:
         return []
     task = ((result.request or {}).get("input") or {}).get("text") or ""
-    progress = item.progress
+    progress = None if item.state is FleetItemState.ENDED else item.progress
+    error, remedy = cause_of_end(result.result)
     rows: list[tuple[str, str | None]] = [
         ("item", item.work_item_id),
         ("task", one_line(task, _TASK_LENGTH)),
@@ -135,6 +137,8 @@ def item_lines(result: FleetItemResult, now: datetime, *, history: bool) -> list
         ("progress", None if progress is None else f"{progress.stage} {progress.message}".strip()),
         ("ended", None if item.ended_at is None else f"{age(item.ended_at, now)} ago"),
         ("completed", None if item.completed is None else _completed(result, item)),
+        ("error", error or None),
+        ("remedy", f"on {item.host}: {remedy}" if remedy and item.host else None),
         ("refused", _refused(result)),
     ]
     lines = [f"{name:<{_LABEL_COLUMNS}}{in_line(value)}" for name, value in rows if value]
@@ -202,7 +206,7 @@ def _refused(result: FleetItemResult) -> str | None:
 
 
 def _since(item: FleetItemDocument) -> datetime:
-    if item.state is ItemState.ENDED and item.ended_at is not None:
+    if item.state is FleetItemState.ENDED and item.ended_at is not None:
         return item.ended_at
     if _is_running(item) and item.claimed_at is not None:
         return item.claimed_at
@@ -210,4 +214,4 @@ def _since(item: FleetItemDocument) -> datetime:
 
 
 def _is_running(item: FleetItemDocument) -> bool:
-    return item.state is ItemState.RUNNING
+    return item.state is FleetItemState.RUNNING

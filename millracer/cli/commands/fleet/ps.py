@@ -16,7 +16,7 @@ from millracer.cli.options.fleet import on_fleet
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors
-from millracer.domain.fleet.items import ItemState
+from millracer.domain.fleet.items import FleetItemState
 from millracer.domain.operations import OperationName
 from millracer.domain.operations.fleet_requests import FleetListRequest
 
@@ -43,7 +43,7 @@ def ps(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option("--host", metavar="NAME", help="Only items of this host.")
     ] = None,
     state: Annotated[
-        ItemState | None, typer.Option("--state", help="Only items in this state.")
+        FleetItemState | None, typer.Option("--state", help="Only items in this state.")
     ] = None,
     all_items: Annotated[
         bool, typer.Option("--all", "-a", help="Also items that have ended.")

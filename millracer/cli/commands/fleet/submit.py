@@ -15,7 +15,8 @@ from millracer.cli.options.spans import moment_in
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stderr import say, say_errors, say_next_steps, say_warnings
-from millracer.domain.fleet.items import DEFAULT_PRIORITY, ItemState, SubmitVerdict
+from millracer.domain.fleet.items import DEFAULT_PRIORITY, FleetItemState, SubmitVerdict
+from millracer.domain.fleet.outcomes import cause_of_end
 from millracer.domain.operations import FLEET_OPTIONS, OperationName, load
 from millracer.domain.operations.fleet_requests import FleetSubmitRequest
 from millracer.errors import UsageError
@@ -133,16 +134,18 @@ def _show(result: FleetSubmitResult) -> str | None:
     item = result.item
     if item is None:
         return None
-    say(_where(item, result.verdict))
+    say(_where(item, result))
     say_next_steps(result.next_steps)
     return item.work_item_id
 
 
-def _where(item: FleetItemDocument, verdict: SubmitVerdict | None) -> str:
+def _where(item: FleetItemDocument, result: FleetSubmitResult) -> str:
     """Describe where the item is, for a person."""
-    known = "known: " if verdict is SubmitVerdict.KNOWN else ""
-    if item.state is ItemState.ENDED:
+    known = "known: " if result.verdict is SubmitVerdict.KNOWN else ""
+    if item.state is FleetItemState.ENDED:
         proof = "; Millrace's evidence proves it" if item.completed else ""
-        return f"{known}ended as {item.outcome}{proof}"
+        cause, _ = cause_of_end(result.result)
+        text = f"{known}ended as {item.outcome}{proof}" + (f": {cause}" if cause else "")
+        return str(load("millracer.cli.terminal.tables:in_line")(text))
     state = item.state.replace("_", " ")
     return f"{known}{state}: {item.why}" if item.why else f"{known}{state}"

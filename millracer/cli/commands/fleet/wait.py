@@ -60,4 +60,7 @@ def _show(result: FleetWaitResult) -> str | None:
         return None
     if result.timed_out:
         say("the time was over before every item had ended; they continue")
+    for each in result.items:
+        if each.completed is False:
+            say(f"{each.work_item_id} is not completed: see `millracer fleet show` of it")
     return "\n".join(f"{each.work_item_id} {each.outcome or each.state}" for each in result.items)

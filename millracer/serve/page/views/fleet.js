@@ -157,9 +157,10 @@ function FleetItem({ id, isReadOnly }) {
 
 function Verdict({ item, result }) {
   const missing = result?.completion?.missing_evidence ?? [];
+  const errors = result?.errors ?? [];
   return item.completed
     ? html`<${Notice} tone="ok" title="Completed: Millrace's evidence proves it"><p>Its result has ${plural(result?.completion?.evidence_summary?.length ?? 0, "proof")} and the lease under which it ended.</p><//>`
-    : html`<${Notice} tone="warn" title=${`Ended as ${words(item.outcome)}; nothing proves it done`}>${missing.length ? html`<ul>${missing.map((text) => html`<li key=${text}>${text}</li>`)}</ul>` : null}<//>`;
+    : html`<${Notice} tone="warn" title=${`Ended as ${words(item.outcome)}; nothing proves it done`}>${errors.map((each) => html`<p key=${each.message}>${each.message}${each.suggested_action ? html`. <span class="soft">On its host: ${each.suggested_action}</span>` : null}</p>`)}${missing.length ? html`<ul>${missing.map((text) => html`<li key=${text}>${text}</li>`)}</ul>` : null}<//>`;
 }
 
 function Facts({ item }) {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millracer.domain.fleet.hosts import AWAY_AFTER_SECONDS
-from millracer.domain.fleet.items import ItemState, WaitReason
+from millracer.domain.fleet.items import FleetItemState, WaitReason
 from millracer.domain.fleet.waiting import (
     DispatchStatus,
     WaitFacts,
@@ -82,23 +82,32 @@ def test_a_reason_names_its_subject_and_has_its_limit(
 @pytest.mark.parametrize(
     ("changes", "state"),
     [
-        ({"ended": True, "dispatch_status": DispatchStatus.PENDING}, ItemState.ENDED),
-        ({"ended": True, "bound": False}, ItemState.ENDED),
-        ({"bound": False, "dispatch_status": None}, ItemState.QUEUED),
-        ({"dispatch_status": DispatchStatus.ENQUEUED}, ItemState.QUEUED),
-        ({"dispatch_status": DispatchStatus.ENQUEUED, "lease_is_live": True}, ItemState.QUEUED),
-        ({"dispatch_status": DispatchStatus.DELAYED}, ItemState.QUEUED),
-        ({"dispatch_status": DispatchStatus.PENDING}, ItemState.RUNNING),
-        ({"dispatch_status": DispatchStatus.SET_ASIDE}, ItemState.SET_ASIDE),
-        ({"dispatch_status": DispatchStatus.CANCELLED}, ItemState.RELEASED),
-        ({"dispatch_status": DispatchStatus.CANCELLED, "lease_is_live": True}, ItemState.RUNNING),
-        ({"dispatch_status": DispatchStatus.SUCCESS, "lease_is_live": True}, ItemState.RELEASED),
-        ({"dispatch_status": DispatchStatus.ERROR}, ItemState.RELEASED),
-        ({"dispatch_status": None}, ItemState.RELEASED),
-        ({"dispatch_status": "A_WORD_OF_A_LATER_ENGINE"}, ItemState.RELEASED),
+        ({"ended": True, "dispatch_status": DispatchStatus.PENDING}, FleetItemState.ENDED),
+        ({"ended": True, "bound": False}, FleetItemState.ENDED),
+        ({"bound": False, "dispatch_status": None}, FleetItemState.QUEUED),
+        ({"dispatch_status": DispatchStatus.ENQUEUED}, FleetItemState.QUEUED),
+        (
+            {"dispatch_status": DispatchStatus.ENQUEUED, "lease_is_live": True},
+            FleetItemState.QUEUED,
+        ),
+        ({"dispatch_status": DispatchStatus.DELAYED}, FleetItemState.QUEUED),
+        ({"dispatch_status": DispatchStatus.PENDING}, FleetItemState.RUNNING),
+        ({"dispatch_status": DispatchStatus.SET_ASIDE}, FleetItemState.SET_ASIDE),
+        ({"dispatch_status": DispatchStatus.CANCELLED}, FleetItemState.RELEASED),
+        (
+            {"dispatch_status": DispatchStatus.CANCELLED, "lease_is_live": True},
+            FleetItemState.RUNNING,
+        ),
+        (
+            {"dispatch_status": DispatchStatus.SUCCESS, "lease_is_live": True},
+            FleetItemState.RELEASED,
+        ),
+        ({"dispatch_status": DispatchStatus.ERROR}, FleetItemState.RELEASED),
+        ({"dispatch_status": None}, FleetItemState.RELEASED),
+        ({"dispatch_status": "A_WORD_OF_A_LATER_ENGINE"}, FleetItemState.RELEASED),
     ],
 )
 def test_the_state_follows_from_the_item_and_its_dispatch(
-    changes: dict[str, Any], state: ItemState
+    changes: dict[str, Any], state: FleetItemState
 ) -> None:
     assert derive_state(replace(_FREE, **changes)) is state

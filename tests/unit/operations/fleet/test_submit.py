@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import CancelReason
-from millracer.domain.fleet.items import FleetItem, ItemFilter, ItemState
+from millracer.domain.fleet.items import FleetItem, FleetItemState, ItemFilter
 from millracer.domain.requests import RunRequest, ScopedWork
 from millracer.domain.work.identity import hash_request, work_item_for
 from millracer.errors import FleetUnreachable
@@ -142,8 +142,8 @@ def test_a_wait_ends_with_the_outcome_of_the_item(scene: FleetScene) -> None:
     assert answer.exit_code == 4
     assert answer.result.item.outcome == "blocked"
     assert answer.result.result["completion"]["outcome"] == "blocked"
-    assert scene.seen[0].state is ItemState.QUEUED
-    assert scene.seen[-1].state is ItemState.ENDED
+    assert scene.seen[0].state is FleetItemState.QUEUED
+    assert scene.seen[-1].state is FleetItemState.ENDED
 
 
 def test_a_wait_that_times_out_reports_the_item(scene: FleetScene) -> None:
