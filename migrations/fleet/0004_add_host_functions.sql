@@ -207,6 +207,13 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         and i.wish = 'cancel' and i.ended_at is null)
 $$;
 
+-- End a session: nobody holds the host's name then.
+create function fleet.close(p_host text, p_session uuid) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update fleet.hosts h set session = null
+    where h.host = p_host and h.session = p_session and h.role = session_user
+$$;
+
 -- Dispatch open items again whose dispatch has ended without a result: the engine has ended it, or
 -- its claim was lost on the way. A claim is lost if no thread of the host performs it after a while;
 -- what the host's last session left is the engine's to recover first.

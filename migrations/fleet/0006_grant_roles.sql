@@ -13,7 +13,7 @@ grant execute on function fleet.dispatch_id, fleet.queue_of, fleet.epoch_ms
   to fleet_submit, fleet_worker;
 grant execute on function fleet.submit, fleet.cancel to fleet_submit, fleet_worker;
 grant execute on function fleet.open, fleet.register, fleet.take, fleet.deliver, fleet.progress,
-  fleet.beat, fleet.reconcile, fleet.bind to fleet_worker;
+  fleet.beat, fleet.close, fleet.reconcile, fleet.bind to fleet_worker;
 -- Each of these checks that the caller owns the fleet or is the host concerned.
 grant execute on function fleet.retry, fleet.drain, fleet.pause, fleet.forget_workspace,
   fleet.prune, fleet.after_restore to fleet_worker;

@@ -266,6 +266,10 @@ class PostgresFleet(FleetStore, FleetHostStore):
         (row,) = found
         return Beat(draining=row["draining"], cancel_requested=tuple(row["wishes"]))
 
+    def end_session(self, host: str, session: str) -> None:
+        """Give up the host's name; nothing happens if another session holds it."""
+        self._call("close", host, session)
+
     def reconcile(self, host: str, session: str, running: Sequence[str]) -> Sequence[str]:
         """Dispatch open items again whose dispatch has ended; return their ids."""
         (again,) = self._call("reconcile", host, session, list(running))

@@ -127,6 +127,10 @@ class FleetHostStore(Protocol):
         """Record a heartbeat; None if another session holds the host's name."""
         ...
 
+    def end_session(self, host: str, session: str) -> None:
+        """Give up the host's name; nothing happens if another session holds it."""
+        ...
+
     def reconcile(self, host: str, session: str, running: Sequence[str]) -> Sequence[str]:
         """Dispatch open items again whose dispatch has ended; return their ids.
 

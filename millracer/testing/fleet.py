@@ -534,6 +534,11 @@ class InMemoryFleet(FleetStore, FleetHostStore):
             ]
             return Beat(draining=found.draining, cancel_requested=tuple(filter(None, wishes)))
 
+    def end_session(self, host: str, session: str) -> None:
+        with self._call("end_session", FleetRole.HOST):
+            if self._session_host(session) == host:
+                self._state.hosts[host].session = None
+
     def reconcile(self, host: str, session: str, running: Sequence[str]) -> Sequence[str]:
         with self._call("reconcile", FleetRole.HOST):
             if self._session_host(session) != host:

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -100,6 +101,7 @@ class Worker:
     _interrupted: threading.Event = field(default_factory=threading.Event)
     _superseded: threading.Event = field(default_factory=threading.Event)
     _dispatches: Dispatches | None = None
+    _session: HostSession | None = None
 
     def __post_init__(self) -> None:
         self._outage = Outage(self.say)
@@ -112,7 +114,7 @@ class Worker:
             UsageError: the host's name or a workspace belongs to another worker.
             MillracerError: another worker took the host's name over.
         """
-        session = replace(self.settings.session, session=str(uuid.uuid4()))
+        session = self._session = replace(self.settings.session, session=str(uuid.uuid4()))
         try:
             self._open(session)
             self._register(session)
@@ -164,8 +166,16 @@ class Worker:
             self._dispatches.stop()
 
     def close(self) -> bool:
-        """Release the engine; return whether no thread of it is left."""
-        return self.engine.close(_CLOSE_SECONDS)
+        """Release the engine and the host's name; return whether no thread of the engine is left.
+
+        A name that cannot be released now is free once the session was silent for
+        `AWAY_AFTER_SECONDS`.
+        """
+        is_idle = self.engine.close(_CLOSE_SECONDS)
+        if is_idle and self._session is not None:
+            with suppress(MillracerError):
+                self.store.end_session(self._session.host, self._session.session)
+        return is_idle
 
     def _stop_taking(self) -> None:
         self._stopping.set()

@@ -149,6 +149,21 @@ def test_a_name_that_is_held_is_not_given_to_another_session(scene: Scene, host:
     assert host.store.beat("a", host.session) is not None
 
 
+def test_an_ended_session_leaves_the_name_free_and_its_items_waiting_for_the_host(
+    scene: Scene, host: HostAt
+) -> None:
+    scene.as_submitter().submit(submission("one"))
+    host.store.end_session(host.name, new_uuid())
+    assert not scene.as_owner().list_hosts()[0].away
+
+    host.store.end_session(host.name, host.session)
+
+    assert scene.as_owner().list_hosts()[0].away
+    assert item_of(scene.as_owner(), "one").reason is WaitReason.HOST_AWAY
+    assert host.store.beat(host.name, host.session) is None
+    assert host.store.open(host.session_of(session=new_uuid())) is OpenVerdict.OPEN
+
+
 def test_a_restart_on_the_same_machine_need_not_wait(scene: Scene, host: HostAt) -> None:
     proof = {"session": new_uuid(), "holder_is_dead": True}
 
