@@ -139,6 +139,7 @@ def shown(item: Document, **more: Any) -> Document:
         "request": {"action": "enqueue", "input": {"text": "Fix the header"}},
         "result": None,
         "certificate": None,
+        "signed_certificate": None,
         "refused": [],
         **more,
     }
