@@ -105,6 +105,7 @@ def test_keys_reach_every_section_and_escape_goes_up(tab: Tab) -> None:
     page = tab.open(f"#/w/{SHOP}/i/{DONE}")
     expect(page.get_by_role("heading", name="Fix the discount", level=1)).to_be_visible()
     for key, section in (("t", "stages"), ("d", "changes"), ("l", "logs"), ("e", "events")):
+        expect(page.locator(f"#{section}")).to_be_visible()
         page.keyboard.press(key)
         expect(page.locator(f"#{section}")).to_be_focused()
     page.keyboard.press("?")
