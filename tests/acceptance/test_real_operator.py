@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_a_delegated_item_safely_and_resume_completes_it(
 
         terminal.enter(f"/watch {item_id}", DELEGATED)
 
-        assert stored(site.workspace, item_id).parent.name == "done"  # type: ignore[union-attr]
+        assert stored(site.workspace, item_id).parent.name == "done"
         assert site.workspace.stages(item_id) == ["builder", "builder", "checker", "updater"]
         assert terminal.leave() == 0
     assert site.at_rest()

@@ -216,7 +216,7 @@ def test_crashed_when_the_daemon_is_killed_every_time(
     running = millracer.start(*FORCED, "--max-daemon-restarts", "1", "Survive")
     for starts in (1, 2):
         wait_until(
-            lambda starts=starts: len(millracer.workspace.stages()) == starts,  # type: ignore[misc]
+            lambda starts=starts: len(millracer.workspace.stages()) == starts,
             f"builder number {starts} starts",
         )
         pid = daemon_pid(millracer.workspace)

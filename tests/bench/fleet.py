@@ -186,7 +186,7 @@ def _dispatches(server: FleetServer, _tools: Tools, figures: dict[str, Figure]) 
         for number in range(_DISPATCHES):
             name = f"item-{number}"
             fleet.submit(name, "w0", seconds=0)
-            wait_until(lambda name=name: fleet.ended(name), "it ends")  # type: ignore[misc]
+            wait_until(lambda name=name: fleet.ended(name), "it ends")
         rows = fleet.sql(
             "select extract(epoch from claimed_at - submitted_at)::float as claim, "
             "extract(epoch from ended_at - claimed_at)::float as deliver "

@@ -201,8 +201,8 @@ def test_the_scale_of_an_ended_item_ends_at_its_end(tab: Tab) -> None:
     page = tab.open(f"#/w/{SHOP}/i/{DONE}")
     last = page.locator(".bar-track rect.fill").last
     expect(last).to_be_visible()
-    assert float(last.get_attribute("x").rstrip("%")) + float(  # type: ignore[union-attr]
-        last.get_attribute("width").rstrip("%")  # type: ignore[union-attr]
+    assert float(last.get_attribute("x").rstrip("%")) + float(
+        last.get_attribute("width").rstrip("%")
     ) == pytest.approx(100, abs=1)
     expect(page.locator(".bar-track .live")).to_have_count(0)
 

@@ -51,7 +51,7 @@ def pack(npm: str, package: str, folder: Path) -> dict[str, bytes]:
     (archive,) = folder.glob("*.tgz")
     with tarfile.open(archive) as opened:
         members = [each for each in opened.getmembers() if each.isfile()]
-        return {each.name: opened.extractfile(each).read() for each in members}  # type: ignore[union-attr]
+        return {each.name: opened.extractfile(each).read() for each in members}
 
 
 def adapt(content: bytes) -> bytes:

@@ -120,8 +120,8 @@ def _now() -> datetime:
 
 def read_clock_from(path: Path) -> None:
     """Let the clock of the host be ahead by the seconds in a file."""
-    wiring.SystemClock.now = (  # type: ignore[method-assign]
-        lambda _clock: datetime.now(UTC) + timedelta(seconds=float(path.read_text()))
+    wiring.SystemClock.now = lambda _clock: (
+        datetime.now(UTC) + timedelta(seconds=float(path.read_text()))
     )
 
 

@@ -31,12 +31,12 @@ _ANCHORED = {"match", "fullmatch"}
 
 _package = Path(__file__).parents[2] / "millracer"
 _found: dict[tuple[str | bytes, int], tuple[str, re.Pattern[Any]]] = {}
-_compile: Callable[..., re.Pattern[Any]] = re._compile  # type: ignore[attr-defined]
+_compile: Callable[..., re.Pattern[Any]] = re._compile
 
 
 def main() -> None:
     """Try everything."""
-    re._compile = _recorded  # type: ignore[attr-defined]
+    re._compile = _recorded
     for module in pkgutil.walk_packages([str(_package)], "millracer."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -109,7 +109,7 @@ def _anchored_names() -> Iterator[str]:
 
 
 def _texts(pattern: re.Pattern[Any]) -> Iterator[str | bytes]:
-    words = list(dict.fromkeys(_words(re._parser.parse(pattern.pattern, pattern.flags))))  # type: ignore[attr-defined]
+    words = list(dict.fromkeys(_words(re._parser.parse(pattern.pattern, pattern.flags))))
     letters = sorted({word for word in words if len(word) == 1})[:_MOST_LETTERS]
     longer = sorted((word for word in words if len(word) > 1), key=len)[:_MOST_WORDS]
     units = [*letters, *longer, *map("".join, product([*letters, *longer], letters))]

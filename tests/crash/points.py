@@ -198,8 +198,8 @@ def _trace_states(trace: Trace) -> None:
         finally:
             trace.leave()
 
-    Steps._perform = performing  # type: ignore[method-assign]
-    Orchestrator.run = running  # type: ignore[method-assign]
+    Steps._perform = performing
+    Orchestrator.run = running
 
 
 def _trace_port(trace: Trace, port: type) -> None:
@@ -275,7 +275,7 @@ def _trace_starts(trace: Trace) -> None:
     processes.spawn = spawning
     # What another thread starts for this one would be taken for that one's doing.
     processes.start_whole = _started
-    client._Answer.send_go = sending_go  # type: ignore[method-assign]
+    client._Answer.send_go = sending_go
 
 
 def _started(start: process_start.Start) -> subprocess.Popen[bytes]:
@@ -291,7 +291,7 @@ def _trace_logs(trace: Trace) -> None:
         trace.reach(f"{LOG}{event.type} after")
         return logged
 
-    FileLogWriter.append = appending  # type: ignore[method-assign]
+    FileLogWriter.append = appending
     for method, name in ((FileEventLogs.write, "opened"), (FileLogWriter.write_result, "result")):
         owner = FileEventLogs if name == "opened" else FileLogWriter
         setattr(owner, method.__name__, _reported(trace, f"{LOG}{name}", method))

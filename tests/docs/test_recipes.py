@@ -145,10 +145,10 @@ def test_every_example_is_linked_from_a_page() -> None:
 
 def test_the_unit_of_the_worker_is_one_and_the_page_shows_its_settings() -> None:
     unit = configparser.RawConfigParser(strict=True)
-    unit.optionxform = str  # type: ignore[assignment,method-assign] # systemd reads upper case
+    unit.optionxform = str  # systemd reads upper case
     unit.read_string((_EXAMPLES / "millracer-worker.service").read_text(encoding="utf-8"))
     shown = configparser.RawConfigParser()
-    shown.optionxform = str  # type: ignore[assignment,method-assign]
+    shown.optionxform = str
     (block,) = (each for each in blocks(_RECIPES) if each.file_name == "millracer-worker.service")
     shown.read_string(block.text)
     program, *words = shlex.split(unit["Service"]["ExecStart"])

@@ -353,7 +353,7 @@ def test_workspaces_and_sessions_are_kept_for_later_clients(tmp_path: Path) -> N
 
     for result in (registered, selected, listed, sessions, shown, *forgotten):
         result.raise_for_outcome()
-    assert "shop" in {each.workspace_id for each in listed.result.workspaces}  # type: ignore[union-attr]
+    assert "shop" in {each.workspace_id for each in listed.result.workspaces}
     assert shown.result == selected.result
     assert [each.errors[0].code for each in missing] == ["session_unknown", "workspace_unresolved"]
     with pytest.raises(NotSucceeded) as raised:

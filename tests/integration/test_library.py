@@ -130,11 +130,11 @@ def test_a_failed_start_is_raised(workspace: Path) -> None:
 
     def begin(task: str = "a task", **arguments: object) -> None:
         given = {"workspace": workspace, "options": DIRECT, "pi_command": PI, **arguments}
-        run_task(task, on_progress=steps.append, **given)  # type: ignore[arg-type]
+        run_task(task, on_progress=steps.append, **given)
 
     def refused(name: str, value: object) -> None:
         with pytest.raises(InvalidRequest) as error:
-            begin(options=replace(DIRECT, **{name: value}))  # type: ignore[arg-type]
+            begin(options=replace(DIRECT, **{name: value}))
         assert error.value.field == name
 
     for task in ("", " \n"):
@@ -163,7 +163,7 @@ def test_a_failed_start_is_raised(workspace: Path) -> None:
 
 
 def test_a_choice_may_be_given_by_its_text(workspace: Path) -> None:
-    options = replace(DIRECT, route="direct", pi_session="rpc")  # type: ignore[arg-type]
+    options = replace(DIRECT, route="direct", pi_session="rpc")
 
     result = run_task("give an answer", workspace=workspace, options=options, pi_command=PI)
 

@@ -54,7 +54,7 @@ class _Drain:
         self._thread.start()
 
     def _read(self, stream: IO[bytes]) -> None:
-        while chunk := stream.read1(65536):  # type: ignore[attr-defined]
+        while chunk := stream.read1(65536):
             self.size += len(chunk)
 
 

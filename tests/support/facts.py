@@ -52,7 +52,7 @@ def stage(  # noqa: PLR0913, PLR0917 - one argument per thing that can be wrong
 
 def restated(fact: StageFact, *, request_kind: str | None = None, **words: str | None) -> StageFact:
     """Return the fact that the backend makes of a result with these words instead."""
-    changed = replace(fact, **words)  # type: ignore[arg-type]
+    changed = replace(fact, **words)
     usual = "active_work_item" if changed.root_spec_id is None else "closure_target"
     return replace(
         changed,

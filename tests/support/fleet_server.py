@@ -76,7 +76,7 @@ class FleetServer:
         self.server.stop("immediate")
 
     def _execute(self, statement: str, *names: str) -> None:
-        composed = sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type]
+        composed = sql.SQL(statement).format(*map(sql.Identifier, names))
         with connected(self.place("postgres")) as connection:
             connection.execute(composed)
 

@@ -107,4 +107,4 @@ def without_privileges(work: Callable[[], T]) -> T:
         returned, value = pickle.loads(child.output.read())  # noqa: S301 - written by this test
         if not returned:
             raise value
-        return value  # type: ignore[no-any-return]
+        return value

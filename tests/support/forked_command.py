@@ -175,7 +175,7 @@ class _Task:
     def __call__(self) -> None:
         """Become the command; never returns."""
         for number, pipe in enumerate(self._pipes):
-            descriptor = pipe.detach()  # type: ignore[attr-defined]
+            descriptor = pipe.detach()
             os.dup2(descriptor, number)
             os.close(descriptor)
         os.environ.clear()

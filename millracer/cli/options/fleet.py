@@ -56,12 +56,12 @@ def on_fleet(
 
         @wraps(command)
         def with_fleet(common: CommonOptions, *, fleet: str | None, **values: Any) -> None:
-            command(replace(common, fleet=fleet), **values)  # type: ignore[call-arg]
+            command(replace(common, fleet=fleet), **values)  # type: ignore[call-arg] # as its signature says
 
         added = inspect.Parameter(
             "fleet", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=FleetOption
         )
-        with_fleet.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        with_fleet.__signature__ = signature.replace(  # type: ignore[attr-defined] # Typer reads it
             parameters=[*signature.parameters.values(), added]
         )
         with_fleet.__annotations__ = {}

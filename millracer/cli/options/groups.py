@@ -80,10 +80,10 @@ def _with_options(
         given_here = said_by(context, values).items()
         explicit = (name for name, origin in given_here if origin is ValueOrigin.OPTION)
         shared = replace(shared, explicit=frozenset(explicit))
-        command(shared, **values)  # type: ignore[call-arg, arg-type]
+        command(shared, **values)  # type: ignore[call-arg, arg-type] # as its signature says
 
     first = [each for each in own if each.name in _ARGUMENTS or _has_own_group(each)]
-    with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # Typer reads it
         [
             inspect.Parameter(
                 "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context

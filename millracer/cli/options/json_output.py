@@ -54,7 +54,7 @@ def with_output(command: Callable[..., None], *, short: bool = True) -> Callable
         inspect.Parameter("as_json", keyword, default=False, annotation=AsJson),
     ]
     rest = [each for each in own if each is not taken]
-    with_format.__signature__ = signature.replace(parameters=[*rest, *added])  # type: ignore[attr-defined]
+    with_format.__signature__ = signature.replace(parameters=[*rest, *added])  # type: ignore[attr-defined] # Typer reads it
     with_format.__annotations__ = {}
     del with_format.__wrapped__
     return with_format

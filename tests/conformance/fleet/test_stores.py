@@ -737,7 +737,7 @@ def test_a_list_is_filtered_and_keeps_the_newest(scene: Scene, host: HostAt) -> 
     scene.as_submitter().cancel("shop-1", "")
 
     def listed(**wanted: object) -> list[str]:
-        found = scene.as_submitter().list_items(ItemFilter(**wanted))  # type: ignore[arg-type]
+        found = scene.as_submitter().list_items(ItemFilter(**wanted))
         return [each.item_id for each in found]
 
     assert listed() == ["shop-0", "shop-2", "shop-3", "api-0"]

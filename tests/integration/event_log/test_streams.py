@@ -76,7 +76,7 @@ class Streamed:
 
     def _opened(self, *opened: object) -> None:
         self.story.log_opened(*opened)  # type: ignore[arg-type] # a listener's arguments
-        self._stream.log_opened(*opened)  # type: ignore[arg-type]
+        self._stream.log_opened(*opened)
 
     def stages_in(self, events: list[Event] | list[ProgressEvent]) -> list[tuple[str, object]]:
         return [(each.type, each.payload["stage"]) for each in events if each.type in STAGES]

@@ -65,7 +65,7 @@ def write(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 def repository(folder: Path, **options: object) -> GitRepository:
-    return GitRepository(folder, folder / ".millracer" / "changes", **options)  # type: ignore[arg-type]
+    return GitRepository(folder, folder / ".millracer" / "changes", **options)
 
 
 def started(folder: Path) -> GitRepository:

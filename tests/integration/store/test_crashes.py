@@ -100,4 +100,4 @@ def _die_at(statement: int) -> None:
         connection.set_trace_callback(count)
         return connection
 
-    sqlite3.connect = connect_and_count  # type: ignore[assignment]
+    sqlite3.connect = connect_and_count

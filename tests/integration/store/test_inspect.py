@@ -41,7 +41,7 @@ def copied(folder: Path, tmp_path: Path) -> Iterator[CopiedStore]:
 
 
 def _fill(folder: Path, **settings: object) -> SqliteSessionStore:
-    store = SqliteSessionStore(folder, **settings)  # type: ignore[arg-type]
+    store = SqliteSessionStore(folder, **settings)
     store.register_workspace(_MILL)
     return store
 

@@ -39,7 +39,7 @@ def test_a_list_shows_each_command_as_its_own_help_begins(
 ) -> None:
     found = get_command(app)
     for word in words:
-        found = found.commands[word]  # type: ignore[attr-defined]
+        found = found.commands[word]
     listed = TyperCommand(words[-1], help=entry.help, rich_markup_mode=None)
 
     assert listed.get_short_help_str(_WIDE) == found.get_short_help_str(_WIDE)
@@ -129,5 +129,5 @@ def test_each_document_reports_a_failure(document: Document) -> None:
     described = load(document.failure)(error, "pause")
 
     assert isinstance(described, Published)
-    assert [each.code for each in described.errors] == ["usage"]  # type: ignore[attr-defined]
+    assert [each.code for each in described.errors] == ["usage"]
     assert '"usage"' in document.load()(error, "pause")

@@ -119,7 +119,7 @@ def _sets(path: str, *, to: object) -> Change:
 
 
 def _folder(**values: object) -> Change:
-    return _sets("surroundings.state", to=FolderReport(**{"path": "/state", **values}))  # type: ignore[arg-type]
+    return _sets("surroundings.state", to=FolderReport(**{"path": "/state", **values}))
 
 
 def _names_mode(room: Room) -> None:

@@ -29,7 +29,7 @@ YES, NO, UNKNOWN = Credentials.YES, Credentials.NO, Credentials.UNKNOWN
 
 def stage(model: str | None, provider: str | None = None, **more: object) -> StageModel:
     fields = {"runner": "pi_rpc", "alias": "standard", "stages": ("builder",), **more}
-    return StageModel(model=model, provider=provider, **fields)  # type: ignore[arg-type]
+    return StageModel(model=model, provider=provider, **fields)
 
 
 def models(*usable: Model, selected: Model | None = OPUS, by_default: bool = True) -> AgentModels:

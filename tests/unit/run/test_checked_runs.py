@@ -83,7 +83,7 @@ def asked(*commands: Argv, place: CheckPlace = CheckPlace.EXPORT, **fields: obje
         "finalizer": Finalizer.SUMMARY,
         "checks": DemandedChecks(commands=commands or (PYTEST,), place=place),
     }
-    return RunRequest(**{**plain, **fields})  # type: ignore[arg-type]
+    return RunRequest(**{**plain, **fields})
 
 
 def test_work_is_completed_after_its_checks_passed() -> None:

@@ -106,7 +106,7 @@ def asked(**fields: object) -> RunRequest:
         "intake": IntakePreference.TASK,
         "finalizer": Finalizer.SUMMARY,
     }
-    return RunRequest(**{**plain, **fields})  # type: ignore[arg-type]
+    return RunRequest(**{**plain, **fields})
 
 
 def codes(result: RunResult) -> list[str]:
@@ -383,7 +383,7 @@ def named(**fields: object) -> RunRequest:
 
 def held(scene: Scene, state: ItemState, request: RunRequest, **fields: object) -> str:
     item = work_item_for(request, unique="unique")
-    scene.millrace.holds(item.item_id, state, request_hash=item.request_hash, **fields)  # type: ignore[arg-type]
+    scene.millrace.holds(item.item_id, state, request_hash=item.request_hash, **fields)
     return item.item_id
 
 
@@ -698,7 +698,7 @@ def test_a_daemon_that_dies_too_often_ends_the_run_with_the_item_safe(
     before: object, outcome: Outcome
 ) -> None:
     scene = Scene()
-    scene.millrace.will_show(before, daemon_dies(), before, daemon_dies())  # type: ignore[arg-type]
+    scene.millrace.will_show(before, daemon_dies(), before, daemon_dies())
 
     result = scene.run(asked())
 

@@ -31,7 +31,7 @@ def failing(times: int) -> object:
 def test_a_call_is_repeated_until_the_database_answers() -> None:
     said: list[str] = []
 
-    answer = Patience(Outage(said.append)).call(failing(5))  # type: ignore[arg-type]
+    answer = Patience(Outage(said.append)).call(failing(5))
 
     assert answer == "answer"
     assert len(said) == 2
@@ -53,6 +53,6 @@ def test_the_end_of_the_worker_ends_the_repetition_after_one_call() -> None:
     patient = Patience(Outage(lambda _line: None))
     patient.end()
 
-    assert patient.call(failing(0)) == "answer"  # type: ignore[arg-type]
+    assert patient.call(failing(0)) == "answer"
     with pytest.raises(DispatchKept):
-        patient.call(failing(5))  # type: ignore[arg-type]
+        patient.call(failing(5))

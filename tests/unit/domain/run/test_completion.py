@@ -192,7 +192,7 @@ def test_the_order_of_facts_means_nothing(
     facts: list[ItemFact | StageFact], kind: IntakeKind | None, random: object
 ) -> None:
     shuffled = list(facts)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     first, second = judge(evidence(*facts, kind=kind)), judge(evidence(*shuffled, kind=kind))
 
     assert (first.completed, first.blocked) == (second.completed, second.blocked)

@@ -57,7 +57,7 @@ def status(
 
 
 def event(**fields: object) -> RuntimeEvent:
-    return RuntimeEvent(**{"kind": RuntimeEventKind.OTHER, "occurred_at": NOW, **fields})  # type: ignore[arg-type]
+    return RuntimeEvent(**{"kind": RuntimeEventKind.OTHER, "occurred_at": NOW, **fields})
 
 
 LIVE = [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]

@@ -21,7 +21,7 @@ def stage(**changes: object) -> StageReport:
         "seconds": 3.0,
         "tokens": TOKENS,
     }
-    return StageReport(**{**plain, **changes})  # type: ignore[arg-type]
+    return StageReport(**{**plain, **changes})
 
 
 def test_a_total_is_the_sum_of_stages_and_turns() -> None:

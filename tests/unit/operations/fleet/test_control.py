@@ -163,7 +163,7 @@ def test_what_the_fleet_does_not_have_is_refused(
 
 
 def schedules(scene: FleetScene, **fields: object) -> Answer[object]:
-    return scene.perform(_N.FLEET_SCHEDULES, FleetSchedulesRequest(**fields))  # type: ignore[arg-type]
+    return scene.perform(_N.FLEET_SCHEDULES, FleetSchedulesRequest(**fields))
 
 
 NIGHTLY = {
@@ -177,7 +177,7 @@ NIGHTLY = {
 
 
 def test_a_schedule_is_kept_paused_run_and_removed(scene: FleetScene) -> None:
-    added = scene.perform(_N.FLEET_SCHEDULES, FleetSchedulesRequest(**NIGHTLY))  # type: ignore[arg-type]
+    added = scene.perform(_N.FLEET_SCHEDULES, FleetSchedulesRequest(**NIGHTLY))
     (schedule,) = added.result.schedules
     assert (schedule.name, schedule.task) == ("nightly", "Update the dependencies")
     assert "added" in added.result.message
@@ -222,7 +222,7 @@ def test_a_schedule_is_kept_paused_run_and_removed(scene: FleetScene) -> None:
 def test_an_unusable_schedule_is_refused(
     scene: FleetScene, changed: dict[str, object], field: str
 ) -> None:
-    answer = scene.perform(_N.FLEET_SCHEDULES, FleetSchedulesRequest(**{**NIGHTLY, **changed}))  # type: ignore[arg-type]
+    answer = scene.perform(_N.FLEET_SCHEDULES, FleetSchedulesRequest(**{**NIGHTLY, **changed}))
 
     assert answer.error is not None
     assert (answer.exit_code, answer.error.field) == (2, field)

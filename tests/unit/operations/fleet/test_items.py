@@ -22,7 +22,7 @@ def scene() -> FleetScene:
 
 
 def listed(scene: FleetScene, **fields: object) -> dict[str, tuple[str, str]]:
-    answer = scene.perform(OperationName.FLEET_LIST, FleetListRequest(**fields))  # type: ignore[arg-type]
+    answer = scene.perform(OperationName.FLEET_LIST, FleetListRequest(**fields))
     assert answer.exit_code == 0
     return {each.work_item_id: (each.state, each.why) for each in answer.result.items}
 
@@ -80,7 +80,7 @@ def test_a_list_is_filtered(scene: FleetScene) -> None:
 def test_an_unusable_filter_is_refused(
     scene: FleetScene, fields: dict[str, object], field: str
 ) -> None:
-    answer = scene.perform(OperationName.FLEET_LIST, FleetListRequest(**fields))  # type: ignore[arg-type]
+    answer = scene.perform(OperationName.FLEET_LIST, FleetListRequest(**fields))
 
     assert answer.error is not None
     assert (answer.exit_code, answer.error.field) == (2, field)

@@ -99,7 +99,7 @@ def test_a_task_with_a_known_secret_is_not_stored(scene: FleetScene) -> None:
         {"text": "Use sk-abcdefghijklmnop0123456789"},
         {"text": "Fix it", "context_refs": ("https://x/?k=sk-abcdefghijklmnop0123456789",)},
     ):
-        answer = scene.submit(fields.pop("text"), **fields)  # type: ignore[arg-type]
+        answer = scene.submit(fields.pop("text"), **fields)
         assert [each.code for each in answer.result.errors] == ["secret_in_task"]
         assert answer.exit_code == 2
         assert "sk-abc" not in answer.result.errors[0].message

@@ -90,7 +90,7 @@ def test_a_booting_daemon_is_waited_for_until_it_says_its_mode() -> None:
     millrace.has_daemon(mode_id=None, booting=True)
     millrace.will_do("running", lambda: None)
     millrace.will_do("running", lambda: None)
-    millrace.will_do("running", lambda: millrace.has_daemon(mode_id="learning_lad_pi"))  # type: ignore[func-returns-value]
+    millrace.will_do("running", lambda: millrace.has_daemon(mode_id="learning_lad_pi"))
 
     settle_mode(record, millrace)
 
