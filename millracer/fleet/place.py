@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,13 +50,14 @@ def read_place(named: str | None, environment: Mapping[str, str] = os.environ) -
         FleetNotConfigured: the file is missing or invalid.
     """
     path = place_file(named, environment)
+    option = f" --fleet {shlex.quote(named)}" if named else ""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FleetNotConfigured(
             f"no fleet is set up here: {path} does not exist",
-            suggested_action="`millracer fleet up --local` starts one on this machine; "
-            "`millracer fleet join FILE` joins another",
+            suggested_action=f"`millracer fleet up --local{option}` starts one on this machine; "
+            f"`millracer fleet join FILE{option}` joins another",
         ) from error
     except (OSError, ValueError) as error:
         raise _invalid(path, str(error)) from error

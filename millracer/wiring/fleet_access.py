@@ -38,12 +38,18 @@ def has_fleet(named: str | None) -> bool:
 
     Args:
         named: as for `fleet_opener`.
+
+    Raises:
+        FleetError: option or variable names a fleet that is not configured.
     """
     from millracer.wiring.fleet import find_fleet  # noqa: PLC0415 - as above
 
+    name = _named(named)
     try:
-        find_fleet(_named(named))
+        find_fleet(name)
     except FleetError:
+        if name is not None:
+            raise
         return False
     return True
 

@@ -248,6 +248,14 @@ def test_a_missing_library_names_the_command_that_adds_it(place: Path, tmp_path:
     assert error["suggested_action"] == "pip install 'millracer[serve]'"
 
 
+def test_a_server_refuses_a_fleet_that_is_not_configured(place: Path) -> None:
+    ran = command("--fleet", "missing", "--json", cwd=place)
+
+    error = json.loads(ran.stdout)["errors"][0]
+    assert (ran.returncode, error["code"]) == (2, "fleet_not_configured")
+    assert "millracer fleet up --local --fleet missing" in error["suggested_action"]
+
+
 def test_every_request_is_in_the_log_without_the_token(place: Path, state: Path) -> None:
     log = state / "logs" / "millracer.log"
     with server_process(state=state, cwd=place) as server:
