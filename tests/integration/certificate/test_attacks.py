@@ -412,6 +412,30 @@ def test_a_replay_for_the_same_files_with_another_history(
     assert shallow == (_UNVERIFIED, {"base_unknown"})
 
 
+def test_a_replaced_commit(own: CertifiedWorkspace, verify: _Verify) -> None:
+    honest = own.sign(own.certificate())
+    certified = own.git("rev-parse", "HEAD")
+    (own.root / "made.txt").write_text("other\n", encoding="utf-8")
+    other = own.commit("not certified")
+    own.git("replace", other, certified)  # a mirror also fetches refs/replace
+
+    found = verify(honest, own, "--workspace", str(own.root), "--commit", other)
+    assert found == (_CONTRADICTED, {"other_commit"})
+
+
+def test_a_grafted_history(own: CertifiedWorkspace, verify: _Verify) -> None:
+    honest = own.sign(own.certificate())
+    base = own.git("rev-parse", "HEAD~1")
+    own.git("checkout", "--quiet", "--orphan", "unrelated")
+    other = own.commit("the same files")
+    grafts = own.root / ".git" / "info" / "grafts"
+    grafts.parent.mkdir(exist_ok=True)
+    grafts.write_text(f"{other} {base}\n", encoding="ascii")
+
+    found = verify(honest, own, "--workspace", str(own.root), "--commit", "HEAD")
+    assert found == (_UNVERIFIED, {"other_history"})
+
+
 # The rerun
 
 
