@@ -181,6 +181,38 @@ def test_a_file_that_is_not_an_envelope(
     assert verify(content, made) == (_UNVERIFIED, {"not_a_certificate"})
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"payloadType": "\ud800"},
+        {"payloadType": None},
+        {"payload": "\ud800"},
+        {"signatures": "words"},
+        {"signatures": [{"keyid": ["a"], "sig": "AA=="}]},
+    ],
+)
+def test_an_envelope_with_values_of_other_types(
+    made: CertifiedWorkspace, verify: _Verify, change: dict[str, Any]
+) -> None:
+    changed = changed_envelope(made.sign(made.certificate()), **change)
+
+    assert verify(changed, made) == (_UNVERIFIED, {"not_a_certificate"})
+
+
+def test_one_trusted_signature_among_others_is_enough(
+    made: CertifiedWorkspace, verify: _Verify, tmp_path: Path
+) -> None:
+    honest = made.sign(made.certificate())
+    (own,) = json.loads(honest)["signatures"]
+    (foreign,) = json.loads(_other_key(tmp_path).sign(made.certificate()))["signatures"]
+    wrong = {**own, "sig": foreign["sig"]}
+
+    assert verify(changed_envelope(honest, signatures=[foreign, own]), made)[0] == _VERIFIED
+    assert verify(changed_envelope(honest, signatures=[foreign, wrong]), made)[0] == _CONTRADICTED
+    twice = verify(changed_envelope(honest, signatures=[wrong, own]), made)
+    assert twice == (_UNVERIFIED, {"not_a_certificate"})
+
+
 def _with(payload: bytes, change: Callable[[Any], object]) -> bytes:
     statement = json.loads(payload)
     change(statement)
