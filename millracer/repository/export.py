@@ -1,8 +1,8 @@
 """Copy the tree of a workspace to a private folder, without changing the repository.
 
 The copy is what a new clone has: a temporary repository checks the tree out, without configuration
-and attributes of the workspace's repository. An agent can write these, and a filter there could give
-the checks other content than the certified tree has, or start a program.
+and attributes of the workspace's repository. An agent can write these, and a filter there could
+start a program, or give the checks other content than the certified tree has.
 
 `git archive` is not used: it leaves out files with the attribute `export-ignore`, often the tests.
 """

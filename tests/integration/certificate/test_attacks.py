@@ -26,7 +26,7 @@ from tests.support.certificates import (
     concluded,
 )
 
-_VERIFIED, _UNVERIFIED, _CONTRADICTED = 0, 3, 4
+_VERIFIED, _USAGE, _UNVERIFIED, _CONTRADICTED = 0, 2, 3, 4
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +146,19 @@ def test_a_key_in_the_file_is_not_trusted(
     )
 
     assert verify(forged, made) == (_UNVERIFIED, {"untrusted_key"})
+
+
+def test_a_key_of_the_commit_under_test_is_not_trusted(
+    own: CertifiedWorkspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate, key = own.root.parent / "certificate.json", own.root / "key.pub"
+    certificate.write_bytes(own.sign(own.certificate()))
+    key.write_bytes(own.public.read_bytes())
+
+    words = ("verify", str(certificate), "--workspace", str(own.root), "--json", "--key", str(key))
+    assert invoke(list(words)) == _USAGE
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert error["code"] == "key_unusable"
 
 
 def test_another_payload_type(made: CertifiedWorkspace, verify: _Verify) -> None:
