@@ -66,6 +66,8 @@ class Git:
                 "GIT_OPTIONAL_LOCKS": "0",
                 "GIT_TERMINAL_PROMPT": "0",
                 "GIT_NO_LAZY_FETCH": "1",
+                # Older versions of git ignore that: no remote starts a program or is connected to.
+                "GIT_ALLOW_PROTOCOL": "",
                 "LC_ALL": "C.UTF-8",
             },
             git={**_TRUE_OBJECTS, **self.variables},
