@@ -152,9 +152,7 @@ def test_the_files_of_a_commit_are_exported(folder: Path) -> None:
         assert export.problem
 
 
-def test_a_missing_object_starts_no_program_of_the_repository(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_a_missing_object_starts_no_program_of_the_repository(folder: Path, tmp_path: Path) -> None:
     mark = tmp_path / "started"
     for name, value in {
         "core.repositoryFormatVersion": "1",
