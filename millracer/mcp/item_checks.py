@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from functools import partial
 
 from millracer.cancellation import Cancelled
 from millracer.domain.run.completion import Verdict
@@ -15,6 +14,8 @@ from millracer.logs import with_log_ids
 #: Names the checks of an item: its workspace and its id.
 ItemKey = tuple[str, str]
 _END_SECONDS = 10.0
+#: How long a verdict that no call has received is kept; a client polls more often.
+_KEPT_SECONDS = 300.0
 
 
 class ItemChecks:
@@ -27,7 +28,7 @@ class ItemChecks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[ItemKey, tuple[Future[Verdict], threading.Thread]] = {}
+        self._runs: dict[ItemKey, _Run] = {}
 
     def judge(
         self, key: ItemKey, run_checks: Callable[[], Verdict], seconds: float
@@ -43,17 +44,18 @@ class ItemChecks:
             Exception: a bug in `run_checks`.
         """
         with self._lock:
-            if key not in self._running:
-                self._running[key] = _start(run_checks)
-            future, _ = self._running[key]
-        wait((future,), timeout=seconds)
-        if not future.done():
+            run = self._runs.get(key)
+            if run is None or run.is_old:
+                run = self._runs[key] = _Run(run_checks)
+                run.thread.start()
+        wait((run.verdict,), timeout=seconds)
+        if not run.verdict.done():
             return None
         with self._lock:
-            if self._running.get(key, (None, None))[0] is future:
-                del self._running[key]
+            if self._runs.get(key) is run:
+                del self._runs[key]
         try:
-            return future.result()
+            return run.verdict.result()
         except Cancelled:  # the server ends
             return None
 
@@ -61,22 +63,30 @@ class ItemChecks:
         """Wait, for a limited time, until the checks have ended after the server's cancellation."""
         limit = time.monotonic() + _END_SECONDS
         with self._lock:
-            threads = [thread for _, thread in self._running.values()]
+            threads = [run.thread for run in self._runs.values()]
         for thread in threads:
             thread.join(max(0.0, limit - time.monotonic()))
 
 
-def _start(run_checks: Callable[[], Verdict]) -> tuple[Future[Verdict], threading.Thread]:
-    future: Future[Verdict] = Future()
-    thread = threading.Thread(
-        target=with_log_ids(partial(_perform, future, run_checks)), name="checks"
-    )
-    thread.start()
-    return future, thread
+class _Run:
+    """One run of the checks of an item."""
 
+    def __init__(self, run_checks: Callable[[], Verdict]) -> None:
+        self.verdict: Future[Verdict] = Future()
+        self.thread = threading.Thread(target=with_log_ids(self._perform), name="checks")
+        self._run_checks = run_checks
+        self._ended_at = float("inf")
 
-def _perform(future: Future[Verdict], run_checks: Callable[[], Verdict]) -> None:
-    try:
-        future.set_result(run_checks())
-    except BaseException as error:  # noqa: BLE001 - a waiting call raises it
-        future.set_exception(error)
+    @property
+    def is_old(self) -> bool:
+        """Whether it ended so long ago that its verdict no longer counts."""
+        return time.monotonic() - self._ended_at > _KEPT_SECONDS
+
+    def _perform(self) -> None:
+        try:
+            verdict = self._run_checks()
+        except BaseException as error:  # noqa: BLE001 - a waiting call raises it
+            self.verdict.set_exception(error)
+        else:
+            self.verdict.set_result(verdict)
+        self._ended_at = time.monotonic()
