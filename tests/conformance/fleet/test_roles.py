@@ -50,6 +50,11 @@ _FORBIDDEN = (
     "create function fleet.evil() returns int language sql as 'select 1'",
 )
 
+_EVIL = """
+create function pg_temp.evil() returns trigger language plpgsql as $$
+begin update fleet.items set completed = true; return new; end $$
+"""
+
 
 @pytest.fixture
 def host(postgres: PostgresScene) -> HostAt:
@@ -88,6 +93,27 @@ def test_a_host_writes_the_fleet_by_its_functions_alone(
 
     with connected(place) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
+
+
+def test_a_host_cannot_run_code_with_the_owners_rights(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    """The fleet's functions write the engine's tables as the owner, and a trigger would see that."""
+    place = postgres.place_of("role-a", FleetRole.HOST)
+
+    with connected(place) as connection:
+        connection.execute(_EVIL.encode())
+        tables = connection.execute(
+            "select tablename::text from pg_tables where schemaname = 'dbos'"
+        ).fetchall()
+        for (table,) in tables:
+            plant = (
+                f"create trigger evil before insert or update on dbos.{table} "
+                "for each row execute function pg_temp.evil()"
+            )
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(plant.encode())
+        assert ("workflow_status",) in tables
 
 
 def test_a_role_of_no_group_sees_nothing(postgres: PostgresScene, host: HostAt) -> None:
