@@ -24,12 +24,14 @@ create table fleet.hosts (
   seen_at timestamptz
 );
 
--- epoch, session, item: the last lease of the workspace.
+-- epoch, session, item: the last lease of the workspace. secret_hash: SHA-256 of the checkout's
+-- secret; the identity is public, since results state it.
 create table fleet.workspaces (
   workspace text primary key check (length(workspace) between 1 and 200),
   host text not null references fleet.hosts,
   root text not null,
   identity uuid not null,
+  secret_hash bytea not null,
   labels text[] not null default '{}',
   epoch bigint not null default 0,
   session uuid,

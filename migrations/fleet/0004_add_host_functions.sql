@@ -9,7 +9,7 @@ $$;
 -- Make a session the holder of the host's name. Draining stays as it is.
 create function fleet.open(
   p_host text, p_session uuid, p_machine text, p_boot text, p_pid int, p_version text,
-  p_slots int, p_holder_is_dead boolean, p_take_over boolean, p_away interval
+  p_slots int, p_holder_is_dead boolean, p_take_over boolean
 ) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -21,7 +21,7 @@ begin
     return 'other_role';
   end if;
   if h.session is not null and h.session <> p_session then
-    if h.seen_at < clock_timestamp() - p_away then
+    if h.seen_at < fleet.away_before() then
       if h.machine <> p_machine and not p_take_over then
         return 'other_machine';
       end if;
@@ -35,14 +35,15 @@ begin
   return 'open';
 end $$;
 
--- Announce a workspace. A moved checkout keeps its identity: it leaves a host that is away.
+-- Announce a workspace. A moved checkout keeps its identity and its secret: it leaves a host that is
+-- away.
 create function fleet.register(
-  p_session uuid, p_workspace text, p_root text, p_identity uuid, p_labels text[],
-  p_away interval
+  p_session uuid, p_workspace text, p_root text, p_identity uuid, p_secret text, p_labels text[]
 ) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   mine text := fleet.host_of(p_session);
+  hash bytea := sha256(convert_to(p_secret, 'UTF8'));
   w fleet.workspaces;
   former fleet.hosts;
   r record;
@@ -50,22 +51,22 @@ begin
   if mine is null then
     return 'superseded';
   end if;
-  insert into fleet.workspaces (workspace, host, root, identity, labels)
-    values (p_workspace, mine, p_root, p_identity, p_labels) on conflict do nothing;
+  insert into fleet.workspaces (workspace, host, root, identity, secret_hash, labels)
+    values (p_workspace, mine, p_root, p_identity, hash, p_labels) on conflict do nothing;
   if found then
     return 'registered';
   end if;
   select * into w from fleet.workspaces where workspace = p_workspace for update;
   if w.host <> mine then
     select * into former from fleet.hosts where host = w.host;
-    if w.identity <> p_identity or former.session is not null
-        and former.seen_at >= clock_timestamp() - p_away then
+    if w.identity <> p_identity or w.secret_hash <> hash
+        or former.session is not null and former.seen_at >= fleet.away_before() then
       return 'other_host';
     end if;
   elsif w.identity <> p_identity then
     return 'other_checkout';
   end if;
-  update fleet.workspaces set host = mine, root = p_root, labels = p_labels
+  update fleet.workspaces set host = mine, root = p_root, secret_hash = hash, labels = p_labels
     where workspace = p_workspace;
   if w.host <> mine then
     update fleet.workspaces set epoch = epoch + 1, session = null, item = null

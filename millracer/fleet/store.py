@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from millracer.domain.fleet.hosts import (
-    AWAY_AFTER_SECONDS,
     AnnouncedWorkspace,
     Beat,
     FleetHost,
@@ -37,7 +36,6 @@ from millracer.fleet import rows
 from millracer.fleet.connection import CALL_SECONDS, FleetConnection
 from millracer.ports.fleet_store import FleetHostStore, FleetStore
 
-_AWAY: Final = timedelta(seconds=AWAY_AFTER_SECONDS)
 _PRUNE_SECONDS: Final = 600.0
 
 _COLUMNS: Final = ", ".join(rows.ITEM_COLUMNS)
@@ -211,7 +209,6 @@ class PostgresFleet(FleetStore, FleetHostStore):
             session.slots,
             session.holder_is_dead,
             session.take_over,
-            _AWAY,
         )
         return OpenVerdict(word)
 
@@ -223,8 +220,8 @@ class PostgresFleet(FleetStore, FleetHostStore):
             workspace.workspace_id,
             workspace.root,
             workspace.identity,
+            workspace.secret,
             list(workspace.labels),
-            _AWAY,
         )
         return RegisterVerdict(word)
 

@@ -78,6 +78,7 @@ class _Workspace:
     host: str
     root: str
     identity: str
+    secret: str
     labels: tuple[str, ...]
     epoch: int = 0
     session: str | None = None
@@ -429,17 +430,21 @@ class InMemoryFleet(FleetStore, FleetHostStore):
             known = self._state.workspaces.get(workspace.workspace_id)
             if known is None:
                 self._state.workspaces[workspace.workspace_id] = _Workspace(
-                    own, workspace.root, workspace.identity, labels
+                    own, workspace.root, workspace.identity, workspace.secret, labels
                 )
                 return RegisterVerdict.REGISTERED
             moves = known.host != own
             if moves:
                 former = self._state.hosts[known.host]
-                if known.identity != workspace.identity or not self._is_away(former):
+                if (known.identity, known.secret) != (
+                    workspace.identity,
+                    workspace.secret,
+                ) or not self._is_away(former):
                     return RegisterVerdict.OTHER_HOST
             elif known.identity != workspace.identity:
                 return RegisterVerdict.OTHER_CHECKOUT
             known.host, known.root, known.labels = own, workspace.root, labels
+            known.secret = workspace.secret
             if moves:
                 known.epoch, known.session, known.item = known.epoch + 1, None, None
                 for item_id, item in self._open_in(workspace.workspace_id):

@@ -209,6 +209,7 @@ class Worker:
                 workspace_id=checkout.workspace_id,
                 root=checkout.root,
                 identity=checkout.identity(),
+                secret=checkout.secret(),
                 labels=self.settings.labels.get(checkout.workspace_id, ()),
             )
             verdict = self._taking.call(self.store.register, session.session, workspace)

@@ -219,6 +219,9 @@ class FakeCheckout:
     def identity(self) -> str:
         return self.current
 
+    def secret(self) -> str:
+        return f"secret of {self.current}"
+
     @contextmanager
     def hold(self, wait: Wait) -> Iterator[None]:
         while not self.lock.acquire(timeout=0.01):

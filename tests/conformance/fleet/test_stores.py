@@ -29,6 +29,7 @@ from tests.conformance.fleet.scenes import (
     item_of,
     new_uuid,
     result_of,
+    secret_of,
     submission,
 )
 
@@ -198,7 +199,9 @@ def test_a_name_belongs_to_the_role_that_opened_it_first(scene: Scene, host: Hos
 
 
 def _announced(workspace_id: str, identity: str, root: str = "/new") -> AnnouncedWorkspace:
-    return AnnouncedWorkspace(workspace_id=workspace_id, root=root, identity=identity)
+    return AnnouncedWorkspace(
+        workspace_id=workspace_id, root=root, identity=identity, secret=secret_of(workspace_id)
+    )
 
 
 def test_a_workspace_belongs_to_one_checkout_of_one_host(scene: Scene, host: HostAt) -> None:
