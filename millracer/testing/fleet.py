@@ -56,6 +56,7 @@ _SETTLED: Final = timedelta(seconds=3)
 _CLAIMED: Final = timedelta(seconds=30)
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _ENDED: Final = frozenset({DispatchStatus.SUCCESS, DispatchStatus.ERROR, DispatchStatus.CANCELLED})
+_CLOCKS_DIFFER: Final = timedelta(seconds=5)
 _WAITING: Final = frozenset({DispatchStatus.ENQUEUED, DispatchStatus.DELAYED})
 
 
@@ -459,6 +460,9 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                 return Taken(verdict=TakeVerdict.ENDED)
             own = self._session_host(session)
             workspace = self._state.workspaces.get(item.workspace or "")
+            held = None if workspace is None else self._held_until(workspace, item)
+            if not item.attempts and held is not None and held > self._now() + _CLOCKS_DIFFER:
+                return Taken(verdict=TakeVerdict.HELD)
             if own is None or workspace is None:
                 return Taken(verdict=TakeVerdict.SUPERSEDED)
             if workspace.host != own or workspace.identity != identity:

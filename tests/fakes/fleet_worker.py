@@ -50,6 +50,7 @@ class Database:
         self.refused: list[Mapping[str, Any]] = []
         self.progress: list[tuple[str, str, str, int]] = []
         self.wishes: set[str] = set()
+        self.held: set[str] = set()
         self.draining = False
         self.identity = "identity"
         self.reconciled: list[tuple[str, ...]] = []
@@ -97,6 +98,8 @@ class Database:
             item = self.items.get(item_id)
             if item is None or item_id in self.ended:
                 return Taken(verdict=TakeVerdict.ENDED)
+            if item_id in self.held:
+                return Taken(verdict=TakeVerdict.HELD)
             if session != self.holder or identity != self.identity:
                 return Taken(verdict=TakeVerdict.SUPERSEDED)
             self.epoch += 1

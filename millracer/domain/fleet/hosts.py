@@ -35,6 +35,7 @@ class TakeVerdict(StrEnum):
 
     TAKEN = "taken"
     ENDED = "ended"
+    HELD = "held"  #: its workspace is paused, or its earliest start is not reached
     SUPERSEDED = "superseded"  #: session, role or identity do not match
 
 

@@ -578,6 +578,36 @@ def test_an_item_cancelled_in_the_engine_runs_until_its_session_ends(
     assert item_of(scene.as_submitter(), "one").completed
 
 
+# -- what the engine starts too early -------------------------------------------------------------
+
+
+def test_an_item_is_not_taken_before_its_earliest_start(scene: Scene, host: HostAt) -> None:
+    """The engine goes by the clock of any host, and one may be fast."""
+    scene.as_submitter().submit(submission("later", not_before=_later()))
+    scene.as_submitter().submit(submission("now"))
+
+    early = host.store.take(host.session, "later", identity_of("shop"))
+
+    assert early.verdict is TakeVerdict.HELD
+    assert item_of(scene.as_submitter(), "later").attempts == 0
+    assert host.take("now").epoch == 1
+
+
+def test_an_item_is_not_taken_in_a_paused_workspace_unless_it_was_before(
+    scene: Scene, host: HostAt
+) -> None:
+    for name in ("one", "two"):
+        scene.as_submitter().submit(submission(name))
+    host.take("one")
+    host.store.pause("shop", paused=True)
+
+    assert host.take("one").attempt == 2
+    held = host.store.take(host.session, "two", identity_of("shop"))
+    assert held.verdict is TakeVerdict.HELD
+    host.store.pause("shop", paused=False)
+    assert host.take("two").attempt == 1
+
+
 # -- labels ---------------------------------------------------------------------------------------
 
 

@@ -272,6 +272,18 @@ def test_a_moved_identity_is_not_taken() -> None:
     assert scene.runner.runs == []
 
 
+def test_an_item_that_the_engine_starts_too_early_is_not_run() -> None:
+    scene = Scene()
+    scene.database.add(ITEM)
+    scene.database.held.add(ITEM)
+
+    with scene.working():
+        scene.engine.dispatch(ITEM).join(30)
+
+    assert scene.engine.words == {ITEM: "held"}
+    assert scene.runner.runs == []
+
+
 def test_a_superseded_worker_stops_its_runs_and_fails() -> None:
     scene = Scene()
     scene.database.add(ITEM)
