@@ -50,7 +50,7 @@ create table fleet.items (
   workspace text,
   label text,
   request_hash text not null,
-  request json not null,
+  request json not null check (json_typeof(request) = 'object'),
   priority int not null check (priority > 0),
   not_before timestamptz,
   submitted_by text not null default session_user,

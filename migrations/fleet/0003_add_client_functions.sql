@@ -153,7 +153,8 @@ begin
   return true;
 end $$;
 
--- Delete ended items with their dispatches, and the engine's rows of ended ticks.
+-- Delete ended items with their dispatches and refused results, refused results of items that do not
+-- exist, and the engine's rows of ended ticks.
 create function fleet.prune(p_older interval) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -169,6 +170,8 @@ begin
     where name = 'millracer.tick' and status not in ('ENQUEUED', 'DELAYED', 'PENDING')
       and created_at < fleet.epoch_ms(before);
   delete from fleet.refused r using fleet.items i where i.ended_at < before and r.item = i.item;
+  delete from fleet.refused r where r.at < before
+    and not exists (select from fleet.items i where i.item = r.item);
   delete from fleet.items where ended_at < before;
   get diagnostics gone = row_count;
   return gone;

@@ -225,8 +225,11 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Dispatch open items again whose dispatch has ended without a result: the engine has ended it, or
--- its claim was lost on the way. A claim is lost if no thread of the host performs it after a while;
--- what the host's last session left is the engine's to recover first.
+-- its claim was lost on the way. A claim is lost if no thread of the host performs it after a while,
+-- even if another host has claimed it, which may not run it; what the host's last session left is
+-- the engine's to recover first. The row of an ended dispatch is deleted: what cannot start is
+-- dispatched again for as long as it is open. An item that fails outside its run again and again is
+-- set aside, as the engine does after so many recoveries.
 create function fleet.reconcile(p_host text, p_session uuid, p_running text[]) returns text[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -236,7 +239,7 @@ begin
   if fleet.host_of(p_session) is distinct from p_host then
     return again;
   end if;
-  for r in select i.item, s.workflow_uuid, s.status from fleet.items i
+  for r in select i.item, i.attempts, s.workflow_uuid, s.status from fleet.items i
       join fleet.workspaces w on w.workspace = i.workspace
       join fleet.hosts h on h.host = w.host
       left join dbos.workflow_status s
@@ -244,15 +247,22 @@ begin
       where w.host = p_host and i.ended_at is null and i.item <> all (p_running)
         and i.dispatched_at < clock_timestamp() - interval '3 s'
         and (s.status is null or s.status in ('SUCCESS', 'ERROR', 'CANCELLED')
-          or (s.status = 'PENDING' and s.executor_id = p_host
-            and greatest(s.started_at_epoch_ms, s.updated_at, fleet.epoch_ms(h.started_at))
-              < fleet.epoch_ms(clock_timestamp() - interval '30 s')))
+          or (s.status = 'PENDING' and greatest(
+              s.started_at_epoch_ms, s.updated_at, fleet.epoch_ms(h.started_at))
+            < fleet.epoch_ms(clock_timestamp() - interval '30 s')))
       order by i.submitted_at for update of i loop
-    if r.status = 'PENDING' then
+    if r.status = 'ERROR' and r.attempts > 10 then
+      update dbos.workflow_status set status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'
+        where workflow_uuid = r.workflow_uuid and status = 'ERROR';
+      continue;
+    elsif r.status = 'PENDING' then
       update dbos.workflow_status
         set status = 'CANCELLED', queue_name = null, queue_partition_key = null,
           completed_at = fleet.epoch_ms(clock_timestamp())
         where workflow_uuid = r.workflow_uuid and status = 'PENDING';
+    else
+      delete from dbos.workflow_status where workflow_uuid = r.workflow_uuid
+        and status in ('SUCCESS', 'ERROR', 'CANCELLED');
     end if;
     perform fleet.dispatch(r.item);
     again := again || r.item;

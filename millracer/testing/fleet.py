@@ -56,6 +56,7 @@ _SETTLED: Final = timedelta(seconds=3)
 _CLAIMED: Final = timedelta(seconds=30)
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _ENDED: Final = frozenset({DispatchStatus.SUCCESS, DispatchStatus.ERROR, DispatchStatus.CANCELLED})
+_MOST_FAILURES: Final = 10
 _CLOCKS_DIFFER: Final = timedelta(seconds=5)
 _WAITING: Final = frozenset({DispatchStatus.ENQUEUED, DispatchStatus.DELAYED})
 
@@ -569,12 +570,21 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                     )
                 ):
                     again.append(item_id)
-            for item_id in again:
-                dispatch = self._dispatch_of(item_id)
-                if dispatch is not None and dispatch.status is DispatchStatus.PENDING:
-                    dispatch.status = DispatchStatus.CANCELLED
-                self._dispatch(item_id)
-            return tuple(again)
+            return tuple(filter(self._dispatch_again, again))
+
+    def _dispatch_again(self, item_id: str) -> bool:
+        """Dispatch an item again; set it aside if it has failed too often."""
+        dispatch, item = self._dispatch_of(item_id), self._state.items[item_id]
+        if dispatch is not None:
+            if dispatch.status is DispatchStatus.ERROR and item.attempts > _MOST_FAILURES:
+                dispatch.status = DispatchStatus.SET_ASIDE
+                return False
+            if dispatch.status is DispatchStatus.PENDING:
+                dispatch.status = DispatchStatus.CANCELLED
+            else:
+                del self._state.dispatches[item_id, item.dispatch]
+        self._dispatch(item_id)
+        return True
 
     def _is_claim_lost(self, dispatch: _Dispatch) -> bool:
         """Whether a claim, and the host's session, are so old that its worker would perform it."""

@@ -566,6 +566,25 @@ def test_a_claim_that_no_worker_performs_is_dispatched_again(scene: Scene, host:
     assert scene.claim_next("a") == "one"
 
 
+def test_an_item_that_fails_outside_its_run_again_and_again_is_set_aside(
+    scene: Scene, host: HostAt
+) -> None:
+    scene.as_submitter().submit(submission("one"))
+    for _ in range(10):
+        host.run_next()
+        scene.end_dispatch("one", DispatchStatus.ERROR)
+        scene.settle("one")
+        assert host.store.reconcile("a", host.session, ()) == ("one",)
+    host.run_next()
+    scene.end_dispatch("one", DispatchStatus.ERROR)
+    scene.settle("one")
+
+    assert host.store.reconcile("a", host.session, ()) == ()
+    assert item_of(scene.as_submitter(), "one").state is FleetItemState.SET_ASIDE
+    assert scene.as_owner().retry("one")
+    assert scene.claim_next("a") == "one"
+
+
 def test_an_item_cancelled_in_the_engine_runs_until_its_session_ends(
     scene: Scene, host: HostAt
 ) -> None:
