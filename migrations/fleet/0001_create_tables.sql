@@ -25,13 +25,14 @@ create table fleet.hosts (
 );
 
 -- epoch, session, item: the last lease of the workspace. secret_hash: SHA-256 of the checkout's
--- secret; the identity is public, since results state it.
+-- secret, since the identity is public: results state it. Null: the checkout is lost, and the next one
+-- that registers takes its place.
 create table fleet.workspaces (
   workspace text primary key check (length(workspace) between 1 and 200),
   host text not null references fleet.hosts,
   root text not null,
   identity uuid not null,
-  secret_hash bytea not null,
+  secret_hash bytea,
   labels text[] not null default '{}',
   epoch bigint not null default 0,
   session uuid,

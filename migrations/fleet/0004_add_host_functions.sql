@@ -36,7 +36,7 @@ begin
 end $$;
 
 -- Announce a workspace. A moved checkout keeps its identity and its secret: it leaves a host that is
--- away.
+-- away. One that was given up is replaced by the next.
 create function fleet.register(
   p_session uuid, p_workspace text, p_root text, p_identity uuid, p_secret text, p_labels text[]
 ) returns text
@@ -46,6 +46,7 @@ declare
   hash bytea := sha256(convert_to(p_secret, 'UTF8'));
   w fleet.workspaces;
   former fleet.hosts;
+  replaces boolean;
   r record;
 begin
   if mine is null then
@@ -57,7 +58,10 @@ begin
     return 'registered';
   end if;
   select * into w from fleet.workspaces where workspace = p_workspace for update;
-  if w.host <> mine then
+  replaces := w.secret_hash is null or w.host <> mine;
+  if w.secret_hash is null then
+    null;
+  elsif w.host <> mine then
     select * into former from fleet.hosts where host = w.host;
     if w.identity <> p_identity or w.secret_hash <> hash
         or former.session is not null and former.seen_at >= fleet.away_before() then
@@ -66,9 +70,9 @@ begin
   elsif w.identity <> p_identity then
     return 'other_checkout';
   end if;
-  update fleet.workspaces set host = mine, root = p_root, secret_hash = hash, labels = p_labels
-    where workspace = p_workspace;
-  if w.host <> mine then
+  update fleet.workspaces set host = mine, root = p_root, identity = p_identity, secret_hash = hash,
+    labels = p_labels where workspace = p_workspace;
+  if replaces then
     update fleet.workspaces set epoch = epoch + 1, session = null, item = null
       where workspace = p_workspace;
     for r in select item, dispatch from fleet.items

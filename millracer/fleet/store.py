@@ -168,6 +168,10 @@ class PostgresFleet(FleetStore, FleetHostStore):
         """Remove a workspace without open items; return whether it was removed."""
         return bool(*self._call("forget_workspace", workspace_id))
 
+    def release_workspace(self, workspace_id: str) -> bool:
+        """Give up the checkout of a workspace, which is lost; return whether that was possible."""
+        return bool(*self._call("release_workspace", workspace_id))
+
     def list_schedules(self) -> Sequence[FleetSchedule]:
         """Return every schedule, by name."""
         found = self._query("select * from fleet.schedule_overview order by schedule_name")

@@ -80,7 +80,7 @@ class _Workspace:
     host: str
     root: str
     identity: str
-    secret: str
+    secret: str | None
     labels: tuple[str, ...]
     epoch: int = 0
     session: str | None = None
@@ -357,6 +357,18 @@ class InMemoryFleet(FleetStore, FleetHostStore):
             del self._state.workspaces[workspace_id]
             return True
 
+    def release_workspace(self, workspace_id: str) -> bool:
+        with self._call("release_workspace", FleetRole.HOST):
+            workspace = self._state.workspaces.get(workspace_id)
+            if workspace is None:
+                return False
+            self._require_operator(workspace.host)
+            if not self._is_away(self._state.hosts[workspace.host]):
+                return False
+            workspace.epoch += 1
+            workspace.secret = workspace.session = workspace.item = None
+            return True
+
     def list_schedules(self) -> Sequence[FleetSchedule]:
         with self._call("list_schedules", *FleetRole):
             return tuple(each for _, each in sorted(self._state.schedules.items()))
@@ -435,8 +447,10 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                     own, workspace.root, workspace.identity, workspace.secret, labels
                 )
                 return RegisterVerdict.REGISTERED
-            moves = known.host != own
-            if moves:
+            replaces = known.secret is None or known.host != own
+            if known.secret is None:
+                pass
+            elif known.host != own:
                 former = self._state.hosts[known.host]
                 if (known.identity, known.secret) != (
                     workspace.identity,
@@ -446,8 +460,8 @@ class InMemoryFleet(FleetStore, FleetHostStore):
             elif known.identity != workspace.identity:
                 return RegisterVerdict.OTHER_CHECKOUT
             known.host, known.root, known.labels = own, workspace.root, labels
-            known.secret = workspace.secret
-            if moves:
+            known.identity, known.secret = workspace.identity, workspace.secret
+            if replaces:
                 known.epoch, known.session, known.item = known.epoch + 1, None, None
                 for item_id, item in self._open_in(workspace.workspace_id):
                     self._withdraw(item_id, item, {*_WAITING, "PENDING"})

@@ -328,8 +328,8 @@ def _refused_workspace(workspace: AnnouncedWorkspace, verdict: RegisterVerdict) 
             f"{workspace.root} is not the checkout that the fleet knows as "
             f"{workspace.workspace_id}",
             code="fleet_workspace_held",
-            suggested_action="choose another id, or remove the old one with "
-            f"`millracer fleet workspaces forget {workspace.workspace_id}`",
+            suggested_action="choose another id, or give up the old checkout with "
+            f"`millracer fleet workspaces forget {workspace.workspace_id} --lost`",
         )
     return UsageError(
         f"workspace {workspace.workspace_id} belongs to another host",

@@ -39,6 +39,7 @@ _CHANGES: dict[str, Callable[[Fleet], object]] = {
     "drain": lambda store: store.drain("a", draining=True),
     "pause": lambda store: store.pause("shop", paused=True),
     "forget": lambda store: store.forget_workspace("shop"),
+    "release": lambda store: store.release_workspace("shop"),
     "retry": lambda store: store.retry("one"),
     "prune": lambda store: store.prune(_WEEK),
     "after restore": lambda store: store.void_leases(),

@@ -22,6 +22,7 @@ from millracer.domain.fleet.items import (
     WaitReason,
 )
 from millracer.domain.fleet.waiting import DispatchStatus
+from millracer.errors import FleetDenied
 from tests.conformance.fleet.scenes import (
     HostAt,
     Scene,
@@ -595,6 +596,47 @@ def test_an_item_cancelled_in_the_engine_runs_until_its_session_ends(
     assert item_of(scene.as_submitter(), "one").state is FleetItemState.RUNNING
     assert host.store.deliver(lease, result_of(lease))
     assert item_of(scene.as_submitter(), "one").completed
+
+
+# -- lost checkouts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_the_items_of_a_lost_checkout_are_done_in_the_next_one(
+    scene: Scene, host: HostAt, name: str
+) -> None:
+    """The disk of a host is lost while an item runs: nothing there can end the item."""
+    owner = scene.as_owner()
+    owner.submit(submission("one"))
+    lost = host.run_next()
+    assert not owner.release_workspace("shop")  # the host is there
+    scene.fall_silent("a")
+    assert owner.release_workspace("shop")
+
+    new = HostAt(scene, name)
+    fresh = AnnouncedWorkspace(
+        workspace_id="shop", root="/new", identity=identity_of("new"), secret="new"
+    )
+    assert new.store.register(new.session, fresh) is RegisterVerdict.REGISTERED
+    assert scene.claim_next(name) == "one"
+    lease = new.take("one", "new")
+    assert not host.store.deliver(lost, result_of(lost))
+    assert new.store.deliver(lease, result_of(lease))
+
+
+def test_a_checkout_is_given_up_by_an_operator_alone_and_replaced_once(
+    scene: Scene, host: HostAt
+) -> None:
+    other = HostAt(scene, "b")
+    scene.fall_silent("a")
+    with pytest.raises(FleetDenied):
+        other.store.release_workspace("shop")
+    assert not scene.as_owner().release_workspace("no-such")
+    assert scene.as_owner().release_workspace("shop")
+
+    new, again = (_announced("shop", identity_of(each)) for each in ("new", "again"))
+    assert other.store.register(other.session, new) is RegisterVerdict.REGISTERED
+    assert other.store.register(other.session, again) is RegisterVerdict.OTHER_CHECKOUT
 
 
 # -- what the engine starts too early -------------------------------------------------------------
