@@ -31,7 +31,7 @@ from millracer.ports.fleet_engine import DispatchKept, FleetEngine
 from millracer.ports.fleet_store import FleetHostStore, FleetStore
 from millracer.worker.dispatches import Dispatches
 from millracer.worker.heartbeat import Heartbeat
-from millracer.worker.patience import Outage, Patience
+from millracer.worker.patience import PASSING, Outage, Patience
 from millracer.worker.runner import ItemRunner
 from millracer.worker.running import RunningItems
 from millracer.worker.ticks import tick_submission
@@ -105,7 +105,8 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._outage = Outage(self.say)
-        self._patience, self._taking = Patience(self._outage), Patience(self._outage)
+        self._patience = Patience(self._outage, PASSING)
+        self._taking = Patience(self._outage)
 
     def work(self) -> WorkerEnd:
         """Start, and perform items until the worker is stopped.
