@@ -19,7 +19,7 @@ from millracer.errors import FleetDenied, FleetError, FleetNotConfigured, Invali
 from millracer.fleet.connection import Connection, connected, explain, open_connection
 from millracer.fleet.engine_schema import SUBMIT_GROUP, WORKER_GROUP
 from millracer.fleet.place import place_file, read_place, write_place
-from millracer.fleet.urls import check_url, shown_url, with_user
+from millracer.fleet.urls import check_url, servers_of, shown_url, with_user
 from millracer.system.files import read_regular, write_atomically
 from millracer.system.user_folders import make_private_folder
 
@@ -147,9 +147,9 @@ def join(named: str | None, file: Path, environment: Mapping[str, str]) -> tuple
     pending = passfile.with_suffix(".pass-new")
     if not _resume(place, pending, passfile):
         password = secrets.token_hex(24)
-        write_atomically(pending, _pass_line(invitation.url, password))
+        write_atomically(pending, _pass_lines(invitation.url, password))
         first = passfile.with_suffix(".pass-first")
-        write_atomically(first, _pass_line(invitation.url, invitation.password))
+        write_atomically(first, _pass_lines(invitation.url, invitation.password))
         try:
             with connected(replace(place, passfile=str(first))) as connection:
                 _set_password(connection, _user_of(invitation.url), password)
@@ -248,8 +248,13 @@ def _user_of(url: str) -> str:
     return urlsplit(url).username or ""
 
 
-def _pass_line(url: str, password: str) -> str:
-    parts = urlsplit(url)
-    host, port = parts.hostname or "*", parts.port or 5432
-    escaped = host.replace("\\", "\\\\").replace(":", "\\:")
-    return f"{escaped}:{port}:*:{_user_of(url)}:{password}\n"
+def _pass_lines(url: str, password: str) -> str:
+    """Return the lines of a password file, one for each server of the URL."""
+    return "".join(
+        f"{_escaped(host or '*')}:{port}:*:{_user_of(url)}:{password}\n"
+        for host, port in servers_of(url)
+    )
+
+
+def _escaped(host: str) -> str:
+    return host.replace("\\", "\\\\").replace(":", "\\:")

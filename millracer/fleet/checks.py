@@ -19,7 +19,7 @@ from millracer.errors import FleetError
 from millracer.fleet import engine_schema, migrations
 from millracer.fleet.connection import Connection, connected, explain
 from millracer.fleet.store import PostgresFleet
-from millracer.fleet.urls import shown_url
+from millracer.fleet.urls import servers_of, shown_url
 
 _UP: Final = "millracer fleet up"
 #: Clocks that differ by more make times hard to compare; nothing else depends on it.
@@ -148,10 +148,9 @@ def _password_file(place: FleetPlace, _connection: Connection) -> Finding:
 
 
 def _tls(place: FleetPlace, connection: Connection) -> Finding:
-    parts = urlsplit(place.url)
-    if parts.hostname in LOOPBACK:
+    if all(host in LOOPBACK for host, _port in servers_of(place.url)):
         return Finding(message="not needed: the database is on this machine")
-    mode = dict(parse_qsl(parts.query)).get("sslmode", "prefer")
+    mode = dict(parse_qsl(urlsplit(place.url).query)).get("sslmode", "prefer")
     fix = "add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to the url in the fleet's file"
     if not connection.pgconn.ssl_in_use:
         return _failed("the connection is not encrypted: the network can read it", fix)

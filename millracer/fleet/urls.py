@@ -16,6 +16,7 @@ _TUNING: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+_DEFAULT_PORT: Final = 5432
 _SCHEMES: Final = frozenset({"postgresql", "postgres"})
 
 
@@ -27,13 +28,15 @@ def check_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
+        servers_of(url)
         has_password = parts.password is not None or "password" in dict(parse_qsl(parts.query))
     except ValueError:
         parts, has_password = urlsplit(""), False
     if parts.scheme not in _SCHEMES:
         raise FleetNotConfigured(
             "the URL is not that of a PostgreSQL database",
-            suggested_action="write postgresql://USER@HOST:PORT/DATABASE",
+            suggested_action="write postgresql://USER@HOST:PORT/DATABASE, or HOST:PORT,HOST:PORT "
+            "for a server and its replicas",
         )
     if has_password:
         raise FleetNotConfigured(
@@ -46,12 +49,39 @@ def check_url(url: str) -> str:
 
 
 def tuned_url(place: FleetPlace) -> str:
-    """Return the URL with time limits and the password file; for libpq and SQLAlchemy alike."""
+    """Return the URL with time limits and the password file; for libpq and SQLAlchemy alike.
+
+    Several servers become the parameters `host` and `port`: SQLAlchemy does not read them from
+    the address, as libpq does.
+    """
     parts = urlsplit(place.url)
     query = {**_TUNING, **dict(parse_qsl(parts.query))}
     if place.passfile is not None:
         query.setdefault("passfile", place.passfile)
+    servers = servers_of(place.url)
+    if len(servers) > 1:
+        query["host"] = ",".join(host for host, _port in servers)
+        query["port"] = ",".join(str(port) for _host, port in servers)
+        user, at, _where = parts.netloc.rpartition("@")
+        parts = parts._replace(netloc=f"{user}{at}")
     return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+
+
+def servers_of(url: str) -> tuple[tuple[str, int], ...]:
+    """Return host and port of each server that the address of a URL names, as libpq reads it.
+
+    A host that is not named is empty.
+
+    Raises:
+        ValueError: a port is not a number.
+    """
+    where = urlsplit(url).netloc.rpartition("@")[2]
+    return tuple(_server_of(each) for each in where.split(","))
+
+
+def _server_of(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    return parts.hostname or "", parts.port or _DEFAULT_PORT
 
 
 def shown_url(url: str) -> str:

@@ -66,6 +66,24 @@ class PostgresServer:
         )
         self._control("-t", str(_SECONDS), "-l", str(self.folder / "log"), "-o", options, "start")
 
+    def promote(self) -> None:
+        """Let a replica take over."""
+        self._control("promote")
+
+    def save(self) -> None:
+        """Copy the data of the stopped server, as a backup does; replaces the copy before."""
+        self._copy("data", "backup")
+
+    def restore(self) -> None:
+        """Replace the data of the stopped server by the copy."""
+        self._copy("backup", "data")
+
+    def _copy(self, source: str, target: str) -> None:
+        shutil.rmtree(self.folder / target, ignore_errors=True)
+        _run(
+            (shutil.which("cp") or "cp", "-a", str(self.folder / source), str(self.folder / target))
+        )
+
     def freeze(self, *, frozen: bool) -> None:
         """Stop or continue every process of the server with a signal: it answers nothing."""
         pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
@@ -83,26 +101,66 @@ class PostgresServer:
 @contextmanager
 def private_server() -> Iterator[PostgresServer]:
     """Start a server with data of its own; end it and remove them after the block."""
+    with _prepared(secrets.token_hex(16)) as server:
+        initial = server.folder / "initial"
+        initial.mkdir(mode=0o700)
+        (initial / "password").write_text(server.password)
+        _give_to_postgres(initial, initial / "password")
+        _run_as_postgres(
+            (
+                *(str(server.programs / "initdb"), "-D", str(server.folder / "data")),
+                *("-U", _OWNER, "--auth=scram-sha-256"),
+                *(f"--pwfile={initial / 'password'}", "--no-sync"),
+                *("-E", "UTF8", "--locale=C.UTF-8"),
+            )
+        )
+        server.start()
+        yield server
+
+
+@contextmanager
+def replica_of(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """Start a synchronous replica of a running server; end it after the block."""
+    with _prepared(primary.password) as replica:
+        _run_as_postgres(
+            (
+                *(str(replica.programs / "pg_basebackup"), "-D", str(replica.folder / "data")),
+                *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+                *("--dbname", primary.url),
+            ),
+            PGPASSWORD=primary.password,
+        )
+        replica.start()
+        _set_synchronous(primary, "*")
+        try:
+            yield replica
+        finally:
+            with suppress(psycopg.OperationalError):
+                _set_synchronous(primary, "")
+
+
+def _set_synchronous(server: PostgresServer, names: str) -> None:
+    place = FleetPlace(url=server.url, passfile=str(server.passfile))
+    with connected(place) as connection:
+        connection.execute(f"alter system set synchronous_standby_names = '{names}'")
+        connection.execute("select pg_reload_conf()")
+
+
+@contextmanager
+def _prepared(password: str) -> Iterator[PostgresServer]:
+    """Yield a server without data; it is ended and its folder removed after the block."""
     named = os.environ.get(_VARIABLE)
     folder = Path(tempfile.mkdtemp(prefix="millracer-pg."))
     with ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
-        password = secrets.token_hex(16)
         passfile = folder / "pass"
         passfile.touch(mode=0o600)
         passfile.write_text(f"127.0.0.1:*:*:*:{password}\n")
-        initial = folder / "initial"
-        initial.mkdir(mode=0o700)
-        (initial / "password").write_text(password)
         if os.geteuid() == 0:
             folder.chmod(0o711)
-            user = pwd.getpwnam("postgres")
-            for path in (initial, initial / "password"):
-                os.chown(path, user.pw_uid, user.pw_gid)
-            (folder / "data").mkdir(mode=0o700)
-            os.chown(folder / "data", user.pw_uid, user.pw_gid)
-            (folder / "log").touch()
-            os.chown(folder / "log", user.pw_uid, user.pw_gid)
+        (folder / "data").mkdir(mode=0o700)
+        (folder / "log").touch()
+        _give_to_postgres(folder / "data", folder / "log")
         server = PostgresServer(
             folder=folder,
             programs=Path(named) if named else find_programs(None),
@@ -110,16 +168,15 @@ def private_server() -> Iterator[PostgresServer]:
             passfile=passfile,
             password=password,
         )
-        _run_as_postgres(
-            (
-                *(str(server.programs / "initdb"), "-D", str(folder / "data"), "-U", _OWNER),
-                *("--auth=scram-sha-256", f"--pwfile={initial / 'password'}"),
-                *("--no-sync", "-E", "UTF8", "--locale=C.UTF-8"),
-            )
-        )
         held.callback(_end, server)
-        server.start()
         yield server
+
+
+def _give_to_postgres(*paths: Path) -> None:
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("postgres")
+        for path in paths:
+            os.chown(path, user.pw_uid, user.pw_gid)
 
 
 @contextmanager
@@ -153,16 +210,19 @@ def login_role(place: FleetPlace, server: PostgresServer, name: str, kind: Fleet
     return FleetPlace(url=with_user(place.url, name), passfile=place.passfile)
 
 
-def _run_as_postgres(argv: tuple[str, ...]) -> None:
+def _run_as_postgres(argv: tuple[str, ...], **environment: str) -> None:
     drop = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--")
-    words = (*drop, *argv) if os.geteuid() == 0 else argv
-    environment = {
+    _run((*drop, *argv) if os.geteuid() == 0 else argv, **environment)
+
+
+def _run(argv: tuple[str, ...], **environment: str) -> None:
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("MILLRACER_")
     }
     ran = subprocess.run(
-        words,
+        argv,
         cwd="/",
-        env=environment,
+        env={**inherited, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -29,6 +29,19 @@ def test_the_urls_own_settings_win() -> None:
     assert (values["connect_timeout"], values["sslmode"]) == ("60", "verify-full")
 
 
+def test_a_server_and_its_replicas_are_read_alike_by_libpq_and_the_engine() -> None:
+    url = "postgresql://me@db,other:5433,[::1]:5434/fleet?target_session_attrs=read-write"
+
+    tuned = tuned_url(FleetPlace(url=check_url(url)))
+
+    for values in (conninfo_to_dict(tuned), make_url(tuned).query):
+        assert values["host"] == "db,other,::1"
+        assert values["port"] == "5432,5433,5434"
+        assert values["target_session_attrs"] == "read-write"
+    assert conninfo_to_dict(tuned)["user"] == make_url(tuned).username == "me"
+    assert conninfo_to_dict(tuned)["dbname"] == make_url(tuned).database == "fleet"
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -38,6 +51,7 @@ def test_the_urls_own_settings_win() -> None:
         "mysql://me:secret@db/fleet",
         "me:secret",
         "postgresql://[me:secret@db/fleet",
+        "postgresql://me:secret@db:1,other:port/fleet",
         "",
     ],
 )
