@@ -285,13 +285,48 @@ def test_the_engines_rows_of_an_item_that_cannot_start_do_not_add_up(
         assert rows.fetchall() == [("one~6", "ENQUEUED")]
 
 
-def test_a_request_that_no_worker_could_read_is_not_stored(
-    postgres: PostgresScene, host: HostAt
+@pytest.mark.parametrize(
+    "values",
+    [
+        "'hash', '[]', 1, null",
+        "'hash', '{}', 1, '-infinity'",
+        "'hash', '{}', 1, '290000-01-01'",
+    ],
+)
+def test_what_no_client_and_no_worker_could_read_is_not_stored(
+    postgres: PostgresScene, host: HostAt, values: str
 ) -> None:
+    """One such item would make every list of items fail."""
     place = postgres.place_of("joe", FleetRole.SUBMITTER)
 
     with connected(place) as connection, pytest.raises(psycopg.errors.CheckViolation):
-        connection.execute("select fleet.submit('one', 'shop', null, 'hash', '[]', 1, null)")
+        connection.execute(f"select fleet.submit('one', 'shop', null, {values})".encode())
+
+
+def test_a_pause_ends_at_a_time_that_every_client_can_read(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    place = postgres.place_of("role-a", FleetRole.HOST)
+
+    with connected(place) as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute("select fleet.pause('shop', true, '', '290000-01-01')")
+
+
+def test_a_request_that_is_nested_too_deeply_is_taken_as_an_empty_one(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    """The item can be shown, and ends as failed on its host."""
+    nested = '{"a":' * 5000 + "1" + "}" * 5000
+    with connected(postgres.place_of("joe", FleetRole.SUBMITTER)) as connection:
+        connection.execute(
+            "select fleet.submit('one', 'shop', null, 'hash', %s, 1, null)", [nested]
+        )
+
+    found = postgres.as_owner().find_item("one")
+
+    assert found is not None
+    assert found.request == {}
+    assert host.run_next().request == {}
 
 
 def test_refused_results_of_unknown_items_are_pruned(postgres: PostgresScene, host: HostAt) -> None:
