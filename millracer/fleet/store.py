@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from millracer.domain.fleet.hosts import (
-    AWAY_AFTER_SECONDS,
     AnnouncedWorkspace,
     Beat,
     FleetHost,
@@ -37,7 +36,6 @@ from millracer.fleet import rows
 from millracer.fleet.connection import CALL_SECONDS, FleetConnection
 from millracer.ports.fleet_store import FleetHostStore, FleetStore
 
-_AWAY: Final = timedelta(seconds=AWAY_AFTER_SECONDS)
 _PRUNE_SECONDS: Final = 600.0
 
 _COLUMNS: Final = ", ".join(rows.ITEM_COLUMNS)
@@ -170,6 +168,10 @@ class PostgresFleet(FleetStore, FleetHostStore):
         """Remove a workspace without open items; return whether it was removed."""
         return bool(*self._call("forget_workspace", workspace_id))
 
+    def release_workspace(self, workspace_id: str) -> bool:
+        """Give up the checkout of a workspace, which is lost; return whether that was possible."""
+        return bool(*self._call("release_workspace", workspace_id))
+
     def list_schedules(self) -> Sequence[FleetSchedule]:
         """Return every schedule, by name."""
         found = self._query("select * from fleet.schedule_overview order by schedule_name")
@@ -211,7 +213,6 @@ class PostgresFleet(FleetStore, FleetHostStore):
             session.slots,
             session.holder_is_dead,
             session.take_over,
-            _AWAY,
         )
         return OpenVerdict(word)
 
@@ -223,8 +224,8 @@ class PostgresFleet(FleetStore, FleetHostStore):
             workspace.workspace_id,
             workspace.root,
             workspace.identity,
+            workspace.secret,
             list(workspace.labels),
-            _AWAY,
         )
         return RegisterVerdict(word)
 

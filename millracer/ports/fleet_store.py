@@ -79,6 +79,14 @@ class FleetStore(Protocol):
         """Remove a workspace without open items; return whether it was removed."""
         ...
 
+    def release_workspace(self, workspace_id: str) -> bool:
+        """Give up the checkout of a workspace, which is lost; return whether that was possible.
+
+        The next checkout that registers the id takes its place with all open items. It is not
+        possible while the host of the workspace has a session.
+        """
+        ...
+
     def list_schedules(self) -> Sequence[FleetSchedule]:
         """Return every schedule, by name."""
         ...

@@ -68,7 +68,11 @@ class FleetScene:
             self.fleet.register(
                 SESSION,
                 AnnouncedWorkspace(
-                    workspace_id=name, root=f"/srv/{name}", identity=identity, labels=labels
+                    workspace_id=name,
+                    root=f"/srv/{name}",
+                    identity=identity,
+                    secret=name,
+                    labels=labels,
                 ),
             )
 

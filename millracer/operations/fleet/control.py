@@ -192,14 +192,16 @@ def answer_resume(
 def answer_forget(
     request: FleetForgetRequest, context: OperationContext
 ) -> Answer[FleetControlResult]:
-    """Remove a workspace without open items.
+    """Remove a workspace without open items, or give up its lost checkout.
 
     Raises:
-        InvalidRequest: the fleet has no such workspace, or it has open items.
+        InvalidRequest: the fleet has no such workspace, it has open items, or its host is not away.
         MillracerError: the fleet cannot be reached.
     """
     name = request.workspace_id
     with context.open_fleet() as store:
+        if request.lost:
+            return _answer_lost(name, store)
         if not store.forget_workspace(name):
             known = {each.workspace_id for each in store.list_workspaces()}
             if name not in known:
@@ -208,9 +210,22 @@ def answer_forget(
                 f"{name} has open items",
                 field="workspace_id",
                 suggested_action=f"list them with `millracer fleet ps --workspace {name}`, and "
-                "wait for their ends or cancel them",
+                "wait for their ends or cancel them; if the checkout is lost, add --lost",
             )
     message = f"the fleet forgot {name}; its checkout is unchanged"
+    return _answer(OperationName.FLEET_FORGET, ControlOutcome.DONE, message, subject=name)
+
+
+def _answer_lost(name: str, store: FleetStore) -> Answer[FleetControlResult]:
+    if not store.release_workspace(name):
+        if name not in {each.workspace_id for each in store.list_workspaces()}:
+            raise _unknown_workspace(name)
+        raise InvalidRequest(
+            f"the host of {name} is not away",
+            field="workspace_id",
+            suggested_action="stop its worker first; `millracer fleet hosts` lists the hosts",
+        )
+    message = f"the next checkout that registers {name} takes its open items"
     return _answer(OperationName.FLEET_FORGET, ControlOutcome.DONE, message, subject=name)
 
 

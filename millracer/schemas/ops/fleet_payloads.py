@@ -144,9 +144,11 @@ class FleetForgetPayload(Payload):
 
     Attributes:
         workspace_id: its id in the fleet, where `workspace_ref` does not name it.
+        lost: its checkout is lost; the next one that registers the id takes its open items.
     """
 
     workspace_id: TargetName = None
+    lost: bool = False
 
 
 class FleetPausePayload(Payload):

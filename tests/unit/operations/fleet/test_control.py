@@ -123,6 +123,17 @@ def test_a_workspace_with_open_items_is_not_forgotten(scene: FleetScene) -> None
     assert SHOP not in {each.workspace_id for each in scene.fleet.list_workspaces()}
 
 
+def test_a_lost_checkout_is_given_up_once_its_host_is_away(scene: FleetScene) -> None:
+    lost = FleetForgetRequest(workspace_id=SHOP, lost=True)
+
+    refused = scene.perform(_N.FLEET_FORGET, lost)
+    scene.fleet.fall_silent(HOST)
+    given_up = scene.perform(_N.FLEET_FORGET, lost)
+
+    assert (refused.exit_code, given_up.exit_code) == (2, 0)
+    assert SHOP in {each.workspace_id for each in scene.fleet.list_workspaces()}
+
+
 def test_old_items_are_deleted(scene: FleetScene) -> None:
     scene.add()
     scene.end(scene.begin())
