@@ -687,6 +687,17 @@ def test_a_draining_host_starts_nothing(scene: Scene, host: HostAt) -> None:
 # -- lists ----------------------------------------------------------------------------------------
 
 
+def test_items_are_found_by_their_beginnings(scene: Scene, host: HostAt) -> None:
+    store = scene.as_submitter()
+    for name in ("fix-a", "fix-b", "fix-c", "sort%"):
+        store.submit(submission(name))
+
+    assert store.find_ids("fix-b") == ("fix-b",)
+    assert store.find_ids("so") == store.find_ids("sort%") == ("sort%",)
+    assert len(store.find_ids("fix-")) == 2
+    assert store.find_ids("fix_") == store.find_ids("%") == ()
+
+
 def test_the_reason_names_what_an_item_waits_for(scene: Scene) -> None:
     host = HostAt(scene, "a", slots=1)
     for name in ("shop", "api"):
