@@ -77,10 +77,11 @@ class FleetScene:
         """The access to the fleet; each change is kept in `seen`."""
         return FleetAccess(open=lambda: nullcontext(self.fleet), on_change=self.seen.append)
 
-    def perform(self, name: OperationName, request: object) -> Answer[Any]:
-        """Perform an operation, as every caller does."""
+    @property
+    def context(self) -> OperationContext:
+        """The context of a caller."""
         unused = cast("Any", None)
-        context = OperationContext(
+        return OperationContext(
             tools=unused,
             memory=SessionMemory(None),
             options=unused,
@@ -91,7 +92,10 @@ class FleetScene:
             session_id="",
             fleet=self.access,
         )
-        return perform(name, request, context)
+
+    def perform(self, name: OperationName, request: object) -> Answer[Any]:
+        """Perform an operation, as every caller does."""
+        return perform(name, request, self.context)
 
     def submit(self, text: str = "Fix the header", **fields: Any) -> Answer[Any]:
         """Submit a task to the workspace `shop`, unless the fields say otherwise."""
