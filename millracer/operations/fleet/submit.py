@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from millracer.cancellation import Cancelled
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
-from millracer.domain.fleet.items import FleetItem, FleetItemDetail, FleetItemState, SubmitVerdict
+from millracer.domain.fleet.items import (
+    FIRST_PRIORITY,
+    LAST_PRIORITY,
+    FleetItem,
+    FleetItemDetail,
+    FleetItemState,
+    SubmitVerdict,
+)
 from millracer.domain.fleet.outcomes import exit_code_of_item
 from millracer.domain.operations.fleet_requests import FleetSubmitRequest
 from millracer.domain.run.result import ErrorRecord
@@ -41,6 +48,7 @@ def answer_submit(
             field="workspace_id",
             suggested_action="name a workspace that `millracer fleet workspaces` lists",
         )
+    _check_start(request)
     submission = submission_of(
         request_of(request.task),
         workspace_id=request.workspace_id,
@@ -102,6 +110,22 @@ def refuse(
             )
         case SubmitVerdict.NEW | SubmitVerdict.KNOWN:
             return
+
+
+def _check_start(request: FleetSubmitRequest) -> None:
+    if not FIRST_PRIORITY <= request.priority <= LAST_PRIORITY:
+        raise InvalidRequest(
+            f"the priority {request.priority} is not between {FIRST_PRIORITY} and {LAST_PRIORITY}",
+            field="priority",
+            suggested_action=f"use a whole number from {FIRST_PRIORITY} to {LAST_PRIORITY}; a "
+            "smaller one starts earlier",
+        )
+    if request.not_before is not None and request.not_before.utcoffset() is None:
+        raise InvalidRequest(
+            f"the earliest start {request.not_before.isoformat()} has no time zone",
+            field="not_before",
+            suggested_action="give it a time zone, such as UTC",
+        )
 
 
 def _instead_of_submitting(item: FleetItem) -> str:

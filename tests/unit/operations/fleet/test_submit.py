@@ -20,7 +20,7 @@ from millracer.operations.fleet.task import submission_of
 from millracer.redaction.process import learn_environment
 from millracer.schemas.fleet.report import FleetNotDone
 from millracer.schemas.ops.request import read_ops_request
-from tests.support.fleet_scene import API, SHOP, FleetScene, result
+from tests.support.fleet_scene import API, SHOP, START, FleetScene, result
 
 ENVELOPE = {"certificate": {"payload": "e30=", "signatures": []}}
 
@@ -83,6 +83,9 @@ def test_the_same_request_is_known_and_another_one_is_a_conflict(scene: FleetSce
         ({"text": "  "}, "task"),
         ({"options": {"max_tokens": 0}}, "options.max_tokens"),
         ({"idempotency_key": " "}, "idempotency_key"),
+        ({"priority": 0}, "priority"),
+        ({"priority": 2**31}, "priority"),
+        ({"not_before": START.replace(tzinfo=None)}, "not_before"),
     ],
 )
 def test_bad_input_is_refused_with_its_field(
