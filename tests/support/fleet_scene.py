@@ -17,7 +17,6 @@ from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
 from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.registry import perform
-from millracer.operations.session.memory import SessionMemory
 from millracer.testing.clock import FrozenClock
 from millracer.testing.fleet import InMemoryFleet
 
@@ -81,15 +80,11 @@ class FleetScene:
     def context(self) -> OperationContext:
         """The context of a caller."""
         unused = cast("Any", None)
-        return OperationContext(
+        return OperationContext.without_workspace(
             tools=unused,
-            memory=SessionMemory(None),
             options=unused,
             clock=cast("Any", self.clock),
             cancellation=self.cancellation,
-            find_workspace=unused,
-            new_identity=unused,
-            session_id="",
             fleet=self.access,
         )
 

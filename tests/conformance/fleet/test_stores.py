@@ -22,8 +22,11 @@ from millracer.domain.fleet.items import (
     WaitReason,
 )
 from millracer.domain.fleet.waiting import DispatchStatus
+from millracer.errors import FleetError
+from millracer.fleet import store as store_module
 from tests.conformance.fleet.scenes import (
     HostAt,
+    PostgresScene,
     Scene,
     identity_of,
     item_of,
@@ -94,6 +97,18 @@ def test_a_repeated_submission_is_known_after_its_end_and_without_its_workspace(
     assert answer.verdict is SubmitVerdict.KNOWN
     assert answer.item is not None
     assert (answer.item.state, answer.item.completed) == (FleetItemState.ENDED, True)
+
+
+def test_a_submission_whose_item_cannot_be_returned_stores_nothing(
+    postgres: PostgresScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HostAt(postgres, "a").announce("shop")
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "_ITEM", "select 1 / 0 where %s is not null")
+        with pytest.raises(FleetError):
+            postgres.as_submitter().submit(submission("one"))
+
+    assert postgres.as_submitter().find_item("one") is None
 
 
 def test_the_request_is_kept_word_for_word(scene: Scene, host: HostAt) -> None:

@@ -101,7 +101,9 @@ def submit(  # noqa: PLR0913 - one parameter per option
         )
         _check_names(key, label)
         return FleetSubmitRequest(
-            task=load("millracer.cli.fleet_task:prepare_fleet_task")(task_input, named, key),
+            task=load("millracer.cli.commands.fleet.task:prepare_fleet_task")(
+                task_input, named, key
+            ),
             workspace_id=workspace,
             label=label,
             priority=priority,
