@@ -102,7 +102,7 @@ class FleetConnection:
     def run(
         self, work: Callable[[Connection], _Result], *, seconds: float | None = None
     ) -> _Result:
-        """Execute one statement, which is committed.
+        """Execute one statement or transaction, which is committed.
 
         Args:
             work: safe to repeat.

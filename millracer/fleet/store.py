@@ -33,7 +33,7 @@ from millracer.domain.fleet.items import (
 )
 from millracer.domain.fleet.setup import FleetPlace
 from millracer.fleet import rows
-from millracer.fleet.connection import CALL_SECONDS, FleetConnection
+from millracer.fleet.connection import CALL_SECONDS, Connection, FleetConnection
 from millracer.ports.fleet_store import FleetHostStore, FleetStore
 
 _PRUNE_SECONDS: Final = 600.0
@@ -41,6 +41,7 @@ _PRUNE_SECONDS: Final = 600.0
 _COLUMNS: Final = ", ".join(rows.ITEM_COLUMNS)
 _ITEM: Final = f"select {_COLUMNS} from fleet.overview_of(%s)"  # noqa: S608 - constants
 _DETAIL: Final = f"select {_COLUMNS}, request, result from fleet.overview_of(%s)"  # noqa: S608 - constants
+_SUBMIT: Final = "select fleet.submit(%s, %s, %s, %s, %s, %s, %s) as answer"
 #: The engine's words that an item of a state may have; without one: any.
 _STATUSES: Final[Mapping[FleetItemState, Sequence[str]]] = {
     FleetItemState.QUEUED: ("UNBOUND", "ENQUEUED", "DELAYED"),
@@ -73,8 +74,7 @@ class PostgresFleet(FleetStore, FleetHostStore):
 
     def submit(self, submission: FleetSubmission) -> Submitted:
         """Store and dispatch an item, once for each key."""
-        (word,) = self._call(
-            "submit",
+        values = (
             submission.item_id,
             submission.workspace_id,
             submission.label,
@@ -83,11 +83,17 @@ class PostgresFleet(FleetStore, FleetHostStore):
             submission.priority,
             submission.not_before,
         )
+
+        def work(connection: Connection) -> tuple[str, dict[str, Any] | None]:
+            with connection.transaction():  # an item that cannot be returned is not stored
+                row = connection.execute(_SUBMIT, values).fetchone() or {}
+                return row["answer"], connection.execute(_ITEM, values[:1]).fetchone()
+
+        word, found = self._connection.run(work)
         verdict = SubmitVerdict(word)
         if verdict not in {SubmitVerdict.NEW, SubmitVerdict.KNOWN}:
             return Submitted(verdict=verdict)
-        found = self._query(_ITEM, submission.item_id)
-        return Submitted(verdict=verdict, item=rows.read_item(found[0]) if found else None)
+        return Submitted(verdict=verdict, item=None if found is None else rows.read_item(found))
 
     def find_item(self, item_id: str) -> FleetItemDetail | None:
         """Return one item, or None."""
@@ -101,6 +107,13 @@ class PostgresFleet(FleetStore, FleetHostStore):
             result=found[0]["result"],
             refused=tuple(map(rows.read_refused, refused)),
         )
+
+    def find_ids(self, beginning: str) -> Sequence[str]:
+        """Return the ids that begin with a text; of more than two, only two."""
+        found = self._query(
+            "select item from fleet.item_index where starts_with(item, %s) limit 2", beginning
+        )
+        return tuple(row["item"] for row in found)
 
     def list_items(self, wanted: ItemFilter) -> Sequence[FleetItem]:
         """Return the items of a filter: running first, then by priority and submission."""

@@ -45,6 +45,10 @@ class FleetStore(Protocol):
         """Return one item, or None."""
         ...
 
+    def find_ids(self, beginning: str) -> Sequence[str]:
+        """Return the ids that begin with a text; of more than two, only two."""
+        ...
+
     def list_items(self, wanted: ItemFilter) -> Sequence[FleetItem]:
         """Return the items of a filter: running first, then by priority and submission."""
         ...

@@ -269,6 +269,11 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                 refused=tuple(item.refused),
             )
 
+    def find_ids(self, beginning: str) -> Sequence[str]:
+        with self._call("find_ids", *FleetRole):
+            found = [item_id for item_id in self._state.items if item_id.startswith(beginning)]
+            return tuple(found[:2])
+
     def list_items(self, wanted: ItemFilter) -> Sequence[FleetItem]:
         with self._call("list_items", *FleetRole):
             items = [self._item(item_id) for item_id in self._state.items]

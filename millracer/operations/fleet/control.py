@@ -6,7 +6,6 @@ import math
 from datetime import timedelta
 from typing import Final
 
-from millracer.cancellation import Wait
 from millracer.domain.control import CONTROL_EXIT_CODES, ControlOutcome
 from millracer.domain.fleet.items import CancelVerdict, FleetItem, FleetItemState
 from millracer.domain.operations.fleet_requests import (
@@ -24,7 +23,13 @@ from millracer.domain.run.result import NextStep
 from millracer.errors import InvalidRequest
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
-from millracer.operations.fleet.follow import await_ends, find_detail
+from millracer.operations.fleet.follow import (
+    OutageTolerance,
+    await_end,
+    find_named,
+    read_item,
+    wait_of,
+)
 from millracer.operations.fleet.steps import next_steps
 from millracer.ports.fleet_store import FleetStore
 from millracer.schemas.fleet.control import FleetControlResult
@@ -46,13 +51,12 @@ def answer_cancel(
         MillracerError: the fleet cannot be reached.
     """
     with context.open_fleet() as store:
-        item = find_detail(store, request.work_item_id).item
+        item = find_named(store, request.work_item_id).item
         verdict = store.cancel(item.item_id, request.reason or DEFAULT_REASON)
         if verdict is CancelVerdict.REQUESTED:
-            wait = Wait(context.cancellation).within(request.wait_seconds)
-            (detail,) = await_ends(store, (item.item_id,), wait, context.fleet.on_change)
+            detail = await_end(store, item.item_id, context, request.wait_seconds)
         else:
-            detail = find_detail(store, item.item_id)
+            detail = read_item(store, item.item_id)
     outcome, message = _cancelled(verdict, detail.item)
     return _answer(
         OperationName.FLEET_CANCEL,
@@ -85,14 +89,14 @@ def answer_retry(
         MillracerError: the fleet cannot be reached.
     """
     with context.open_fleet() as store:
-        item = find_detail(store, request.work_item_id).item
+        item = find_named(store, request.work_item_id).item
         if not store.retry(item.item_id):
             raise InvalidRequest(
                 f"{item.item_id} was not set aside; it is {item.state.replace('_', ' ')}",
                 field="work_item_id",
                 suggested_action=f"read it with `millracer fleet show {item.item_id}`",
             )
-        item = find_detail(store, item.item_id).item
+        item = read_item(store, item.item_id).item
     return _answer(
         OperationName.FLEET_RETRY,
         ControlOutcome.DONE,
@@ -122,14 +126,9 @@ def answer_drain(
         if request.undo:
             message = f"{host} starts items again"
             return _answer(OperationName.FLEET_DRAIN, ControlOutcome.DONE, message, subject=host)
-        wait = Wait(context.cancellation)
-        if not request.wait:
-            wait = wait.within(0)
-        elif request.wait_seconds is not None:
-            wait = wait.within(request.wait_seconds)
-        running = wait.until(
-            lambda: _running(store, host), lambda found: not found, every=_POLL_SECONDS
-        )
+        wait = wait_of(context, request.wait_seconds if request.wait else 0)
+        reads = OutageTolerance(lambda: _running(store, host))
+        running = wait.until(reads.read, lambda found: not found, every=_POLL_SECONDS)
     undo = NextStep("end the drain", f"millracer fleet drain {host} --undo")
     if running and request.wait:
         outcome = ControlOutcome.NOT_CONFIRMED

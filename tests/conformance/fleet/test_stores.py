@@ -22,9 +22,11 @@ from millracer.domain.fleet.items import (
     WaitReason,
 )
 from millracer.domain.fleet.waiting import DispatchStatus
-from millracer.errors import FleetDenied
+from millracer.errors import FleetDenied, FleetError
+from millracer.fleet import store as store_module
 from tests.conformance.fleet.scenes import (
     HostAt,
+    PostgresScene,
     Scene,
     identity_of,
     item_of,
@@ -96,6 +98,18 @@ def test_a_repeated_submission_is_known_after_its_end_and_without_its_workspace(
     assert answer.verdict is SubmitVerdict.KNOWN
     assert answer.item is not None
     assert (answer.item.state, answer.item.completed) == (FleetItemState.ENDED, True)
+
+
+def test_a_submission_whose_item_cannot_be_returned_stores_nothing(
+    postgres: PostgresScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HostAt(postgres, "a").announce("shop")
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "_ITEM", "select 1 / 0 where %s is not null")
+        with pytest.raises(FleetError):
+            postgres.as_submitter().submit(submission("one"))
+
+    assert postgres.as_submitter().find_item("one") is None
 
 
 def test_the_request_is_kept_word_for_word(scene: Scene, host: HostAt) -> None:
@@ -779,6 +793,17 @@ def test_a_draining_host_starts_nothing(scene: Scene, host: HostAt) -> None:
 
 
 # -- lists ----------------------------------------------------------------------------------------
+
+
+def test_items_are_found_by_their_beginnings(scene: Scene, host: HostAt) -> None:
+    store = scene.as_submitter()
+    for name in ("fix-a", "fix-b", "fix-c", "sort%"):
+        store.submit(submission(name))
+
+    assert store.find_ids("fix-b") == ("fix-b",)
+    assert store.find_ids("so") == store.find_ids("sort%") == ("sort%",)
+    assert len(store.find_ids("fix-")) == 2
+    assert store.find_ids("fix_") == store.find_ids("%") == ()
 
 
 def test_the_reason_names_what_an_item_waits_for(scene: Scene) -> None:

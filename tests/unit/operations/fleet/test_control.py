@@ -20,7 +20,9 @@ from millracer.domain.operations.fleet_requests import (
     FleetTask,
     FleetWorkspacesRequest,
 )
+from millracer.errors import FleetUnreachable
 from millracer.operations.answer import Answer
+from millracer.operations.fleet import control
 from tests.support.fleet_scene import HOST, SHOP, FleetScene
 
 _N = OperationName
@@ -79,6 +81,26 @@ def test_a_drain_waits_until_nothing_runs(scene: FleetScene) -> None:
     assert scene.perform(_N.FLEET_DRAIN, FleetDrainRequest(host=HOST)).exit_code == 0
     undone = scene.perform(_N.FLEET_DRAIN, FleetDrainRequest(host=HOST, undo=True))
     assert (undone.exit_code, scene.fleet.list_hosts()[0].draining) == (0, False)
+
+
+def test_a_drain_survives_an_outage(scene: FleetScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_POLL_SECONDS", 0.0)
+    scene.add()
+    lease = scene.begin()
+    reads = 0
+
+    def away(name: str) -> None:
+        nonlocal reads
+        reads += name == "list_hosts"
+        if reads == 4:
+            scene.fleet.before = lambda _: None
+            scene.end(lease)
+        elif reads > 1:
+            raise FleetUnreachable("away", suggested_action="wait")
+
+    scene.fleet.before = away
+    answer = scene.perform(_N.FLEET_DRAIN, FleetDrainRequest(host=HOST))
+    assert (answer.exit_code, answer.result.outcome) == (0, "done")
 
 
 def test_the_end_of_a_wait_is_not_the_end_of_a_drain(scene: FleetScene) -> None:
