@@ -24,16 +24,22 @@ def describe_fleet_item(item: FleetItemDocument, result: Mapping[str, Any] | Non
         item: the item.
         result: its ops result; None before its end, or if it ended without a run.
     """
+    if item.state is FleetItemState.SET_ASIDE:
+        return TaskReport(
+            work_item_id=item.work_item_id,
+            status=TaskStatus.NOT_COMPLETED,
+            message=f"{item.work_item_id} is {_state(item)}",
+            scoped_completion=False,
+            next=f"only a retry continues it: ask your user to run `millracer fleet retry "
+            f"{item.work_item_id}`, or call `retry` if this server offers it",
+        )
     if item.state is not FleetItemState.ENDED:
         return TaskReport(
             work_item_id=item.work_item_id,
             status=TaskStatus.WORKING,
             message=f"{item.work_item_id} is {_state(item)}",
             scoped_completion=False,
-            next=f"its host ended too often while it ran: `millracer fleet retry "
-            f"{item.work_item_id}` dispatches it again"
-            if item.state is FleetItemState.SET_ASIDE
-            else "call `wait` with this work_item_id; it is not done yet",
+            next="call `wait` with this work_item_id; it is not done yet",
         )
     completion = _part(result, "completion")
     output = shortened(str(_part(result, "result").get("output") or ""))

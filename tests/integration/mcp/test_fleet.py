@@ -117,6 +117,18 @@ def test_an_end_without_proof_is_not_completed(
     assert report["output"] == "I did it all."
 
 
+def test_an_item_that_is_set_aside_is_not_completed_until_its_retry(scene: FleetScene) -> None:
+    item_id = report_of(server(scene), "delegate", **TASK)["work_item_id"]
+    scene.fleet.end_dispatch(scene.begin().item_id, DispatchStatus.SET_ASIDE)
+    report = report_of(server(scene), "result", work_item_id=item_id)
+
+    assert (report["status"], report["scoped_completion"]) == ("not_completed", False)
+    assert f"millracer fleet retry {item_id}" in report["next"]
+    scene.fleet.retry(item_id)
+    again = report_of(server(scene), "result", work_item_id=item_id)
+    assert again["status"] == "working"
+
+
 def test_the_fleet_and_its_items_are_listed(scene: FleetScene) -> None:
     item_id = scene.add()
     scene.begin()
