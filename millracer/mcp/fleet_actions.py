@@ -28,6 +28,7 @@ from millracer.errors import InvalidRequest, MillracerError
 from millracer.mcp.actions import OnEvent
 from millracer.mcp.arguments import Arguments, DelegateArguments, ItemArguments, WaitArguments
 from millracer.mcp.fleet_report import (
+    MOST_LINES,
     describe_fleet,
     describe_fleet_control,
     describe_fleet_item,
@@ -146,7 +147,12 @@ class FleetActions:
         return failure_of(answer) or describe_fleet_control(answer.result)
 
     def _list(self, given: Arguments) -> TaskReport:
-        request = FleetListRequest(workspace_id=given.workspace, all_items=True)
+        request = FleetListRequest(
+            workspace_id=given.workspace,
+            all_items=True,
+            newest_first=True,
+            limit=MOST_LINES,
+        )
         answer = self._perform(_N.FLEET_LIST, request)
         return failure_of(answer) or describe_fleet_items(answer.result)
 

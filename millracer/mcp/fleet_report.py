@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from millracer.domain.fleet.items import FleetItemState
 from millracer.domain.run.outcome import Outcome
@@ -14,7 +14,8 @@ from millracer.schemas.fleet.items import FleetListResult
 from millracer.schemas.fleet.report import FleetItemDocument
 from millracer.schemas.fleet.workspaces import FleetWorkspacesResult
 
-_MOST_LINES = 200
+#: The most items that a report lists.
+MOST_LINES: Final = 200
 
 
 def describe_fleet_item(item: FleetItemDocument, result: Mapping[str, Any] | None) -> TaskReport:
@@ -104,8 +105,8 @@ def describe_fleet(
     return TaskReport(
         status=TaskStatus.ANSWERED,
         message=f"{len(hosts.hosts)} hosts, {len(workspaces.workspaces)} workspaces; "
-        f"{running} items run, {len(items.items) - running} wait",
-        output=shortened("\n".join([*lines, *_lines(items.items)])),
+        f"{running} items run, {items.total - running} wait",
+        output=shortened("\n".join([*lines, *_lines(items)])),
     )
 
 
@@ -113,14 +114,14 @@ def describe_fleet_items(listed: FleetListResult) -> TaskReport:
     """Return the report of a list of items."""
     return TaskReport(
         status=TaskStatus.ANSWERED,
-        message=f"{len(listed.items)} items",
-        output=shortened("\n".join(_lines(listed.items))),
+        message=f"{listed.total} items",
+        output=shortened("\n".join(_lines(listed))),
     )
 
 
-def _lines(items: Sequence[FleetItemDocument]) -> list[str]:
-    shown = items[:_MOST_LINES]
-    rest = len(items) - len(shown)
+def _lines(listed: FleetListResult) -> list[str]:
+    shown = listed.items[:MOST_LINES]
+    rest = listed.total - len(shown)
     lines = [f"{each.work_item_id} in {each.workspace_id}: {_state(each)}" for each in shown]
     return [*lines, *([f"… and {rest} more"] if rest else [])]
 

@@ -66,8 +66,8 @@ FLEET_TOOLS: Final[tuple[ToolRow, ...]] = (
     ),
     ToolRow(
         name="list_items",
-        description="List the items of the fleet, also those that ended, with their ids and "
-        "states. Use it to find an item of an earlier session.",
+        description="List the items of the fleet, also those that ended, the newest first, with "
+        "their ids and states. Use it to find an item of an earlier session.",
         arguments=FleetArguments,
         operation=_N.FLEET_LIST,
         is_idempotent=True,

@@ -26,7 +26,7 @@ def find_detail(store: FleetStore, name: str) -> FleetItemDetail:
     found = store.find_item(name)
     if found is not None:
         return found
-    listed = store.list_items(ItemFilter(open_only=False)) if name else ()
+    listed = store.list_items(ItemFilter(open_only=False)).items if name else ()
     ids = [each.item_id for each in listed if each.item_id.startswith(name)]
     if len(ids) == 1:
         found = store.find_item(ids[0])

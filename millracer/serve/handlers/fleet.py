@@ -31,18 +31,16 @@ async def show_overview(call: Call) -> Response:
 def _overview(context: OperationContext) -> FleetOverview:
     with context.open_fleet() as store:
         hosts, workspaces = store.list_hosts(), store.list_workspaces()
-        items = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
-        ended = store.list_items(
-            ItemFilter(state=FleetItemState.ENDED, open_only=False, limit=MOST_FLEET_ITEMS)
-        )
-    last = sorted(ended, key=lambda each: each.ended_at or each.submitted_at, reverse=True)
+        found = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
+        ended = store.list_items(ItemFilter(state=FleetItemState.ENDED, limit=_ENDED))
     return FleetOverview(
         hosts=[FleetHostDocument.of(each, running=list(each.running)) for each in hosts],
         workspaces=[
             FleetWorkspaceDocument.of(each, labels=list(each.labels)) for each in workspaces
         ],
-        items=[describe_item(each) for each in items],
-        ended=[describe_item(each) for each in last[:_ENDED]],
+        items=[describe_item(each) for each in found.items],
+        total=found.total,
+        ended=[describe_item(each) for each in ended.items],
     )
 
 

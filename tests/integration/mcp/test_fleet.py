@@ -14,6 +14,7 @@ from millracer.cancellation import Cancellation
 from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.errors import FleetUnreachable
 from millracer.mcp.fleet_actions import FleetActions
+from millracer.mcp.fleet_report import MOST_LINES
 from millracer.mcp.fleet_tools import FLEET_INSTRUCTIONS, FLEET_TOOLS, offered_on_fleet
 from millracer.mcp.server import ToolServer, make_server
 from millracer.operations.fleet_access import FleetAccess
@@ -139,6 +140,24 @@ def test_the_fleet_and_its_items_are_listed(scene: FleetScene) -> None:
     one = report_of(server(scene), "status", work_item_id=item_id)
     assert (one["status"], one["work_item_id"]) == ("working", item_id)
     assert item_id in report_of(server(scene), "list_items")["output"]
+
+
+def test_a_long_list_begins_with_the_newest_and_counts_all(scene: FleetScene) -> None:
+    ids = []
+    for number in range(MOST_LINES + 2):
+        scene.clock.pass_time(seconds=1)
+        ids.append(scene.add(request_id=f"k{number}"))
+    scene.end(scene.begin())
+    scene.begin()
+    listed = report_of(server(scene), "list_items")
+    status = report_of(server(scene), "status")
+
+    assert listed["message"] == f"{MOST_LINES + 2} items"
+    assert listed["output"].startswith(f"{ids[-1]} in shop")
+    assert listed["output"].endswith("… and 2 more")
+    assert f"1 items run, {MOST_LINES} wait" in status["message"]
+    assert f"{ids[1]} in shop: running" in status["output"]
+    assert status["output"].endswith("… and 1 more")
 
 
 def test_items_and_workspaces_are_controlled(scene: FleetScene) -> None:

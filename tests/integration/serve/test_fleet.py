@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from millracer.errors import FleetDenied, FleetUnreachable, MillracerError
+from millracer.schemas.serve.fleet import MOST_FLEET_ITEMS
 from millracer.wiring.tool_factory import PortFactory
 from tests.support.fleet_scene import HOST, FleetScene
 from tests.support.ops_requests import asks
@@ -46,6 +47,30 @@ def test_the_overview_has_hosts_workspaces_and_the_queue(fleet: Client, scene: F
     assert [each["work_item_id"] for each in document["items"]] == [running, waiting]
     assert document["items"][1]["why"] == f"workspace busy: {running}"
     assert [each["work_item_id"] for each in document["ended"]] == [ended]
+
+
+def test_a_long_queue_hides_neither_the_running_item_nor_the_last_end(
+    fleet: Client, scene: FleetScene
+) -> None:
+    running = scene.add("first", request_id="first", workspace_id="api")
+    scene.begin()
+    ended = [scene.add(each, request_id=each) for each in ("one", "two")]
+    for _ in ended:
+        scene.clock.pass_time(seconds=1)
+        scene.end(scene.begin())
+    later = []
+    for number in range(MOST_FLEET_ITEMS):
+        scene.clock.pass_time(seconds=1)
+        later.append(scene.add("later", request_id=f"later-{number}", priority=1))
+    document = fleet.get("/fleet").json
+
+    assert document["total"] == MOST_FLEET_ITEMS + 1
+    assert len(document["items"]) == MOST_FLEET_ITEMS
+    assert document["items"][0]["work_item_id"] == running
+    assert [each["work_item_id"] for each in document["ended"]] == ended[::-1]
+    newest = fleet.get("/fleet/items?all_items=true&newest_first=true&limit=1").json
+    assert [each["work_item_id"] for each in newest["items"]] == later[-1:]
+    assert newest["total"] == MOST_FLEET_ITEMS + 3
 
 
 def test_items_are_read_and_controlled(fleet: Client, scene: FleetScene) -> None:
