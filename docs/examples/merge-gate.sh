@@ -1,10 +1,18 @@
 #!/bin/sh
 # Merge gate: the commit needs a verified certificate, which a git note of the commit holds.
 # Usage: merge-gate.sh REPOSITORY COMMIT PUBLIC_KEY CHECK...
-# Exit codes: those of `millracer verify`, and 1 if the commit has no certificate.
+# Exit codes: those of `millracer verify`, and 1 without a commit or its certificate.
 set -eu
 
-repository=$1 commit=$2 key=$3
+repository=$1 key=$3
+# The key is never one of the repository, into which the script changes below.
+case $key in
+    /*) ;;
+    *) key=$PWD/$key ;;
+esac
+# One commit, whatever the name means to each command: no option, tag object or replace ref.
+export GIT_NO_REPLACE_OBJECTS=1
+commit=$(git -C "$repository" rev-parse --verify --end-of-options "$2^{commit}") || exit 1
 shift 3
 certificate=$(mktemp)
 trap 'rm -f "$certificate"' EXIT

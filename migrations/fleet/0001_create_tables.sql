@@ -24,33 +24,36 @@ create table fleet.hosts (
   seen_at timestamptz
 );
 
--- epoch, session, item: the last lease of the workspace.
+-- epoch, session, item: the last lease of the workspace. secret_hash: SHA-256 of the checkout's
+-- secret, since the identity is public: results state it. Null: the checkout is lost, and the next one
+-- that registers takes its place.
 create table fleet.workspaces (
   workspace text primary key check (length(workspace) between 1 and 200),
   host text not null references fleet.hosts,
   root text not null,
   identity uuid not null,
+  secret_hash bytea,
   labels text[] not null default '{}',
   epoch bigint not null default 0,
   session uuid,
   item text,
   held_at timestamptz,
   paused boolean not null default false,
-  paused_until timestamptz,
+  paused_until timestamptz check (paused_until between '1970-01-01Z' and '9999-01-01Z'),
   note text not null default ''
 );
 create index workspaces_host on fleet.workspaces (host);
 
 -- A workspace may be forgotten while its ended items stay: no foreign key.
--- request is json, not jsonb: a task is kept word for word.
+-- request is json, not jsonb: a task is kept word for word. Times are what every client can read.
 create table fleet.items (
   item text primary key check (length(item) between 1 and 200 and item !~ '~'),
   workspace text,
   label text,
   request_hash text not null,
-  request json not null,
+  request json not null check (json_typeof(request) = 'object'),
   priority int not null check (priority > 0),
-  not_before timestamptz,
+  not_before timestamptz check (not_before between '1970-01-01Z' and '9999-01-01Z'),
   submitted_by text not null default session_user,
   submitted_at timestamptz not null default clock_timestamp(),
   dispatch int not null default 0,

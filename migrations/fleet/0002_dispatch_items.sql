@@ -8,6 +8,13 @@ language sql immutable as $$ select p_item || '~' || p_dispatch $$;
 create function fleet.queue_of(p_host text) returns text
 language sql immutable as $$ select 'host:' || p_host $$;
 
+-- When a host whose session was last seen before has fallen silent. Not a parameter: callers are
+-- hosts, which must not decide this about each other.
+create function fleet.away_before() returns timestamptz
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select clock_timestamp() - interval '15 s'
+$$;
+
 create function fleet.epoch_ms(p_at timestamptz) returns bigint
 language sql stable as $$ select (extract(epoch from p_at) * 1000)::bigint $$;
 

@@ -153,7 +153,29 @@ begin
   return true;
 end $$;
 
--- Delete ended items with their dispatches, and the engine's rows of ended ticks.
+-- Give up the checkout of a workspace, which is lost: the next one that registers the id takes its
+-- place with all open items. Not while its host has a session.
+create function fleet.release_workspace(p_workspace text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  w fleet.workspaces;
+begin
+  select * into w from fleet.workspaces where workspace = p_workspace for update;
+  if not found then
+    return false;
+  end if;
+  perform fleet.require_operator(w.host);
+  if exists (select from fleet.hosts where host = w.host and session is not null
+      and seen_at >= fleet.away_before()) then
+    return false;
+  end if;
+  update fleet.workspaces set secret_hash = null, epoch = epoch + 1, session = null, item = null
+    where workspace = p_workspace;
+  return true;
+end $$;
+
+-- Delete ended items with their dispatches and refused results, refused results of items that do not
+-- exist, and the engine's rows of ended ticks.
 create function fleet.prune(p_older interval) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -169,6 +191,8 @@ begin
     where name = 'millracer.tick' and status not in ('ENQUEUED', 'DELAYED', 'PENDING')
       and created_at < fleet.epoch_ms(before);
   delete from fleet.refused r using fleet.items i where i.ended_at < before and r.item = i.item;
+  delete from fleet.refused r where r.at < before
+    and not exists (select from fleet.items i where i.item = r.item);
   delete from fleet.items where ended_at < before;
   get diagnostics gone = row_count;
   return gone;

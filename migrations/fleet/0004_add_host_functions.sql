@@ -9,7 +9,7 @@ $$;
 -- Make a session the holder of the host's name. Draining stays as it is.
 create function fleet.open(
   p_host text, p_session uuid, p_machine text, p_boot text, p_pid int, p_version text,
-  p_slots int, p_holder_is_dead boolean, p_take_over boolean, p_away interval
+  p_slots int, p_holder_is_dead boolean, p_take_over boolean
 ) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -21,7 +21,7 @@ begin
     return 'other_role';
   end if;
   if h.session is not null and h.session <> p_session then
-    if h.seen_at < clock_timestamp() - p_away then
+    if h.seen_at < fleet.away_before() then
       if h.machine <> p_machine and not p_take_over then
         return 'other_machine';
       end if;
@@ -35,39 +35,44 @@ begin
   return 'open';
 end $$;
 
--- Announce a workspace. A moved checkout keeps its identity: it leaves a host that is away.
+-- Announce a workspace. A moved checkout keeps its identity and its secret: it leaves a host that is
+-- away. One that was given up is replaced by the next.
 create function fleet.register(
-  p_session uuid, p_workspace text, p_root text, p_identity uuid, p_labels text[],
-  p_away interval
+  p_session uuid, p_workspace text, p_root text, p_identity uuid, p_secret text, p_labels text[]
 ) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   mine text := fleet.host_of(p_session);
+  hash bytea := sha256(convert_to(p_secret, 'UTF8'));
   w fleet.workspaces;
   former fleet.hosts;
+  replaces boolean;
   r record;
 begin
   if mine is null then
     return 'superseded';
   end if;
-  insert into fleet.workspaces (workspace, host, root, identity, labels)
-    values (p_workspace, mine, p_root, p_identity, p_labels) on conflict do nothing;
+  insert into fleet.workspaces (workspace, host, root, identity, secret_hash, labels)
+    values (p_workspace, mine, p_root, p_identity, hash, p_labels) on conflict do nothing;
   if found then
     return 'registered';
   end if;
   select * into w from fleet.workspaces where workspace = p_workspace for update;
-  if w.host <> mine then
+  replaces := w.secret_hash is null or w.host <> mine;
+  if w.secret_hash is null then
+    null;
+  elsif w.host <> mine then
     select * into former from fleet.hosts where host = w.host;
-    if w.identity <> p_identity or former.session is not null
-        and former.seen_at >= clock_timestamp() - p_away then
+    if w.identity <> p_identity or w.secret_hash <> hash
+        or former.session is not null and former.seen_at >= fleet.away_before() then
       return 'other_host';
     end if;
   elsif w.identity <> p_identity then
     return 'other_checkout';
   end if;
-  update fleet.workspaces set host = mine, root = p_root, labels = p_labels
-    where workspace = p_workspace;
-  if w.host <> mine then
+  update fleet.workspaces set host = mine, root = p_root, identity = p_identity, secret_hash = hash,
+    labels = p_labels where workspace = p_workspace;
+  if replaces then
     update fleet.workspaces set epoch = epoch + 1, session = null, item = null
       where workspace = p_workspace;
     for r in select item, dispatch from fleet.items
@@ -80,7 +85,8 @@ begin
   return 'registered';
 end $$;
 
--- Begin the next lease of the item's workspace.
+-- Begin the next lease of the item's workspace. The engine compares the earliest start of any host's
+-- item with the clock of the host that polls: one fast clock would start what waits everywhere.
 create function fleet.take(
   p_session uuid, p_item text, p_identity uuid,
   out verdict text, out workspace text, out host text, out epoch bigint, out attempts int,
@@ -95,6 +101,14 @@ begin
   select * into i from fleet.items x where x.item = p_item for update;
   if not found or i.ended_at is not null then
     verdict := 'ended';
+    return;
+  end if;
+  -- Clocks that differ by less start an item a little early.
+  if i.attempts = 0 and exists (
+      select from fleet.workspaces w where w.workspace = i.workspace
+        and fleet.held_until(w, i.not_before)
+          > fleet.epoch_ms(clock_timestamp() + interval '5 s')) then
+    verdict := 'held';
     return;
   end if;
   update fleet.workspaces w
@@ -215,8 +229,11 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Dispatch open items again whose dispatch has ended without a result: the engine has ended it, or
--- its claim was lost on the way. A claim is lost if no thread of the host performs it after a while;
--- what the host's last session left is the engine's to recover first.
+-- its claim was lost on the way. A claim is lost if no thread of the host performs it after a while,
+-- even if another host has claimed it, which may not run it; what the host's last session left is
+-- the engine's to recover first. The row of an ended dispatch is deleted: what cannot start is
+-- dispatched again for as long as it is open. An item that fails outside its run again and again is
+-- set aside, as the engine does after so many recoveries.
 create function fleet.reconcile(p_host text, p_session uuid, p_running text[]) returns text[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -226,7 +243,7 @@ begin
   if fleet.host_of(p_session) is distinct from p_host then
     return again;
   end if;
-  for r in select i.item, s.workflow_uuid, s.status from fleet.items i
+  for r in select i.item, i.attempts, s.workflow_uuid, s.status from fleet.items i
       join fleet.workspaces w on w.workspace = i.workspace
       join fleet.hosts h on h.host = w.host
       left join dbos.workflow_status s
@@ -234,15 +251,22 @@ begin
       where w.host = p_host and i.ended_at is null and i.item <> all (p_running)
         and i.dispatched_at < clock_timestamp() - interval '3 s'
         and (s.status is null or s.status in ('SUCCESS', 'ERROR', 'CANCELLED')
-          or (s.status = 'PENDING' and s.executor_id = p_host
-            and greatest(s.started_at_epoch_ms, s.updated_at, fleet.epoch_ms(h.started_at))
-              < fleet.epoch_ms(clock_timestamp() - interval '30 s')))
+          or (s.status = 'PENDING' and greatest(
+              s.started_at_epoch_ms, s.updated_at, fleet.epoch_ms(h.started_at))
+            < fleet.epoch_ms(clock_timestamp() - interval '30 s')))
       order by i.submitted_at for update of i loop
-    if r.status = 'PENDING' then
+    if r.status = 'ERROR' and r.attempts > 10 then
+      update dbos.workflow_status set status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'
+        where workflow_uuid = r.workflow_uuid and status = 'ERROR';
+      continue;
+    elsif r.status = 'PENDING' then
       update dbos.workflow_status
         set status = 'CANCELLED', queue_name = null, queue_partition_key = null,
           completed_at = fleet.epoch_ms(clock_timestamp())
         where workflow_uuid = r.workflow_uuid and status = 'PENDING';
+    else
+      delete from dbos.workflow_status where workflow_uuid = r.workflow_uuid
+        and status in ('SUCCESS', 'ERROR', 'CANCELLED');
     end if;
     perform fleet.dispatch(r.item);
     again := again || r.item;

@@ -16,4 +16,5 @@ grant execute on function fleet.open, fleet.register, fleet.take, fleet.deliver,
   fleet.beat, fleet.close, fleet.reconcile, fleet.bind to fleet_worker;
 -- Each of these checks that the caller owns the fleet or is the host concerned.
 grant execute on function fleet.retry, fleet.drain, fleet.pause, fleet.forget_workspace,
+  fleet.release_workspace,
   fleet.prune, fleet.after_restore to fleet_worker;

@@ -308,19 +308,20 @@ class FleetMethods(ClientBase):
         return result
 
     def fleet_forget(
-        self, workspace_id: str, *, cancellation: Cancellation | None = None
+        self, workspace_id: str, *, lost: bool = False, cancellation: Cancellation | None = None
     ) -> FleetControlResult:
         """Remove a workspace without open items, as `millracer fleet workspaces forget` does.
 
         Args:
             workspace_id: its id in the fleet.
+            lost: its checkout is lost; the next one that registers the id takes its open items.
             cancellation: ends the call early.
 
         Raises:
             UsageError: the id is empty, or the client is closed.
         """
         refuse_blank(workspace_id, "workspace_id")
-        request = FleetForgetRequest(workspace_id=workspace_id)
+        request = FleetForgetRequest(workspace_id=workspace_id, lost=lost)
         return self._change_fleet(OperationName.FLEET_FORGET, request, cancellation)
 
     def fleet_pause(

@@ -39,6 +39,7 @@ def open_envelope(content: bytes, keys: Sequence[Key]) -> OpenedEnvelope:
     """Verify the signature of an envelope; nothing in an envelope names a trusted key."""
     try:
         envelope = Envelope.from_dict(_parse(content))
+        envelope.pae()  # a type that is not a Unicode text has no encoding to sign
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = "the file is not a signed certificate"
         return OpenedEnvelope(

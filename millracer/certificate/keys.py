@@ -23,7 +23,7 @@ from millracer.ports.certificates import (
     OpenedEnvelope,
 )
 from millracer.system.config_files import CONFIG_VARIABLE
-from millracer.system.files import read_regular, write_atomically
+from millracer.system.files import open_regular, write_atomically
 from millracer.system.user_folders import config_folder, make_private_folder
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class FileKeys(CertificateKeys):
         """Copy a public key to the trusted keys; see the port."""
         require_library()
         source = Path(path)
-        key = _read_public(source)
+        key, text = _read_pem(source)
         chosen = source.stem if name is None else name
         if not _NAME.fullmatch(chosen):
             raise KeyUnusable(
@@ -128,7 +128,7 @@ class FileKeys(CertificateKeys):
             )
         try:
             make_private_folder(folder)
-            write_atomically(target, source.read_text(encoding="ascii"))
+            write_atomically(target, text)
         except (OSError, MillracerError) as error:
             raise _unwritable(folder, error) from error
         return KeyInfo(key_id=key.keyid, name=chosen, path=str(target), is_signing=False)
@@ -145,18 +145,25 @@ class FileKeys(CertificateKeys):
         private = self._folder() / _PRIVATE if path is None else Path(path)
         if not private.exists():
             raise KeyUnusable(f"there is no signing key: {private}", suggested_action=_MAKE)
-        if private.resolve().is_relative_to(Path(workspace).resolve()):
+        if _is_inside(private, workspace):
             raise KeyUnusable(
                 f"the signing key is in the workspace: {private}",
                 suggested_action="move it out of the workspace, where every agent reads it",
             )
         return DsseSigner(pem.read_signer(_read_private(private), str(private)))
 
-    def open(self, content: bytes, public: Sequence[str]) -> OpenedEnvelope:
+    def open(self, content: bytes, public: Sequence[str], workspace: str | None) -> OpenedEnvelope:
         """Verify the signature of an envelope; see the port."""
         require_library()
         from millracer.certificate.envelope import open_envelope  # noqa: PLC0415 - heavy, and an extra
 
+        for path in public:
+            if workspace is not None and _is_inside(Path(path), workspace):
+                raise KeyUnusable(
+                    f"the key to trust is in the workspace: {path}",
+                    suggested_action="name a file outside of it: a commit under test could bring "
+                    "its own key",
+                )
         keys = [_read_public(Path(path)) for path in public or map(str, self._trusted())]
         if not keys:
             raise KeyUnusable("no key is trusted", suggested_action=_TRUST)
@@ -181,8 +188,7 @@ def _read_private(path: Path) -> bytes:
     Raises:
         KeyUnusable: it cannot be read, or others can read it.
     """
-    content = _read(path)
-    mode = path.stat().st_mode
+    content, mode = _read(path)
     if mode & _OTHERS:
         raise KeyUnusable(
             f"others can read the signing key: {path} has mode {stat.S_IMODE(mode):04o}",
@@ -191,9 +197,15 @@ def _read_private(path: Path) -> bytes:
     return content
 
 
-def _read(path: Path) -> bytes:
+def _is_inside(path: Path, workspace: str) -> bool:
+    return path.resolve().is_relative_to(Path(workspace).resolve())
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """Return the content of a file with a key, and the mode of this very file."""
     try:
-        return read_regular(path)[:_LONGEST_KEY]
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+            return file.read(_LONGEST_KEY), os.fstat(file.fileno()).st_mode
     except OSError as error:
         raise KeyUnusable(
             f"the key cannot be read: {path}: {error.strerror}",
@@ -202,9 +214,13 @@ def _read(path: Path) -> bytes:
 
 
 def _read_public(path: Path) -> SSlibKey:
+    return _read_pem(path)[0]
+
+
+def _read_pem(path: Path) -> tuple[SSlibKey, str]:
     from millracer.certificate import pem  # noqa: PLC0415 - heavy, and an extra
 
-    return pem.read_public(_read(path), str(path))
+    return pem.read_public(_read(path)[0], str(path))
 
 
 def _unwritable(folder: Path, error: Exception) -> KeyUnusable:

@@ -18,10 +18,7 @@ def new_key() -> tuple[str, str]:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return private.decode("ascii"), public.decode("ascii")
+    return private.decode("ascii"), _write_public(key.public_key())
 
 
 def read_signer(pem: bytes, source: str) -> CryptoSigner:
@@ -43,15 +40,21 @@ def read_signer(pem: bytes, source: str) -> CryptoSigner:
     return CryptoSigner(key)
 
 
-def read_public(pem: bytes, source: str) -> SSlibKey:
-    """Return a public key, as `read_signer` does."""
+def read_public(pem: bytes, source: str) -> tuple[SSlibKey, str]:
+    """Return a public key, as `read_signer` does, and its PEM without any other text."""
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _not_a_key(source, "public") from error
     if not isinstance(key, Ed25519PublicKey):
         raise _not_a_key(source, "public")
-    return SSlibKey.from_crypto(key)
+    return SSlibKey.from_crypto(key), _write_public(key)
+
+
+def _write_public(key: Ed25519PublicKey) -> str:
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode("ascii")
 
 
 def _not_a_key(source: str, half: str) -> KeyUnusable:

@@ -33,8 +33,10 @@ class CallerCancelled(MillracerError):
 
     code = "cancelled"
 
-    def __init__(self, reason: CancelReason) -> None:
-        super().__init__(f"cancelled ({reason})", suggested_action="run the same command again")
+    def __init__(
+        self, reason: CancelReason, suggested_action: str = "run the same command again"
+    ) -> None:
+        super().__init__(f"cancelled ({reason})", suggested_action=suggested_action)
         self.reason = reason
 
 

@@ -2,13 +2,15 @@
 
 The identity says which checkout of a workspace this is. Its file names the path and the inode of
 its folder: a moved checkout keeps the inode, and a replaced file system keeps the path. Where
-neither is the same the folder is a copy, which gets an identity of its own.
+neither is the same the folder is a copy, which gets an identity of its own. The secret beside the
+identity proves to the fleet that a checkout moved to another host: the identity itself is public.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,17 +48,33 @@ class CheckoutFolder:
         Raises:
             WorkspaceUnusable: the folder cannot be written.
         """
+        return str(self._marks()["identity"])
+
+    def secret(self) -> str:
+        """Return the secret of this checkout, which a copy of it does not have.
+
+        Raises:
+            WorkspaceUnusable: the folder cannot be written.
+        """
+        return str(self._marks()["secret"])
+
+    def _marks(self) -> dict[str, Any]:
+        """Return the identity, the secret and the place; the first call creates them."""
         self._make()
         with locked(self.folder / f"{_IDENTITY}.lock", Wait.for_seconds(_IDENTITY_SECONDS)):
             place = self._place()
             known = self._read()
             if known is not None and _is_same(known, place):
                 if known["place"] != place:
-                    self._write(known["identity"], place)
-                return str(known["identity"])
-            identity = str(uuid.uuid4())
-            self._write(identity, place)
-            return identity
+                    self._write({**known, "place": place})
+                return known
+            made = {
+                "identity": str(uuid.uuid4()),
+                "secret": secrets.token_hex(32),
+                "place": place,
+            }
+            self._write(made)
+            return made
 
     @contextmanager
     def hold(self, wait: Wait) -> Iterator[None]:
@@ -109,13 +127,13 @@ class CheckoutFolder:
         try:
             found = json.loads(read_regular(self.folder / _IDENTITY))
             uuid.UUID(found["identity"])
-            return found if isinstance(found["place"], dict) else None
+            is_whole = isinstance(found["place"], dict) and isinstance(found["secret"], str)
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
+        return found if is_whole else None
 
-    def _write(self, identity: str, place: dict[str, Any]) -> None:
-        document = {"identity": identity, "place": place}
-        write_atomically(self.folder / _IDENTITY, json.dumps(document) + "\n")
+    def _write(self, marks: dict[str, Any]) -> None:
+        write_atomically(self.folder / _IDENTITY, json.dumps(marks) + "\n")
 
 
 _IDENTITY_SECONDS = 10.0

@@ -6,6 +6,7 @@ repeated once on a new one: the server may have been restarted since the last ca
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -17,6 +18,7 @@ from typing import Final, TypeAlias, TypeVar
 import psycopg
 from psycopg import errors as sql
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 
 from millracer.domain.fleet.setup import FleetPlace
 from millracer.errors import FleetDenied, FleetError, FleetOutdated, FleetUnreachable
@@ -55,13 +57,15 @@ def open_connection(place: FleetPlace) -> Connection:
     Raises:
         psycopg.Error: that failed.
     """
-    return psycopg.connect(
+    connection = psycopg.connect(
         tuned_url(place),
         application_name="millracer",
         autocommit=True,
         prepare_threshold=None,  # PgBouncer in transaction mode keeps no prepared statements
         row_factory=dict_row,
     )
+    set_json_loads(_read_json, connection)
+    return connection
 
 
 @contextmanager
@@ -98,7 +102,7 @@ class FleetConnection:
     def run(
         self, work: Callable[[Connection], _Result], *, seconds: float | None = None
     ) -> _Result:
-        """Execute one statement, which is committed.
+        """Execute one statement or transaction, which is committed.
 
         Args:
             work: safe to repeat.
@@ -203,6 +207,17 @@ def is_missing_database(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and bool(
         _NO_DATABASE.search(_first_line(error))
     )
+
+
+def _read_json(text: str | bytes) -> object:
+    """Return a JSON value; one that is nested too deeply for Python is an empty object.
+
+    A caller of the functions can store it, and its item must still be listed, run and ended.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return {}
 
 
 def _break(breaker: socket.socket | None) -> None:

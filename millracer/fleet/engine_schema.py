@@ -20,9 +20,17 @@ WORKER_GROUP: Final = "fleet_worker"
 #: The group of the submitters' login roles.
 SUBMIT_GROUP: Final = "fleet_submit"
 
+_RIGHTS: Final = f"""
+revoke all on all tables in schema dbos from {WORKER_GROUP};
+grant usage on schema dbos to {WORKER_GROUP};
+grant select, insert, update, delete on all tables in schema dbos to {WORKER_GROUP};
+grant usage, select on all sequences in schema dbos to {WORKER_GROUP};
+grant execute on all functions in schema dbos to {WORKER_GROUP};
+"""
+
 
 def migrate_engine(place: FleetPlace) -> None:
-    """Make or update the engine's schema, and open it to the workers; repeatable.
+    """Make or update the engine's schema; repeatable.
 
     Raises:
         Exception: the engine failed; its errors have no common class.
@@ -30,7 +38,16 @@ def migrate_engine(place: FleetPlace) -> None:
     from dbos import DBOS  # noqa: PLC0415 - takes half a second
 
     with _quiet_engine():
-        DBOS.migrate(tuned_url(place), application_role=WORKER_GROUP)
+        DBOS.migrate(tuned_url(place))
+
+
+def open_engine_to_workers(connection: psycopg.Connection[Any]) -> None:
+    """Let the workers read and write the engine's rows, and nothing else; repeatable.
+
+    The engine would grant every privilege. With TRIGGER, a host could run code as the owner: the
+    functions of the schema `fleet` write the engine's tables with the owner's rights.
+    """
+    connection.execute(_RIGHTS.encode())
 
 
 def installed_engine_version() -> int:

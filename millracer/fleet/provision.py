@@ -67,6 +67,7 @@ def prepare_database(place: FleetPlace) -> Prepared:
             if engine < wanted or not version:
                 _migrate_engine(place)
                 steps.append(f"updated the engine's schema from {engine} to {wanted}")
+            engine_schema.open_engine_to_workers(connection)
             steps += [f"applied {name}" for name in migrations.migrate(connection)]
         return Prepared(
             created=not version,

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from millracer.domain.fleet.hosts import (
-    AWAY_AFTER_SECONDS,
     AnnouncedWorkspace,
     Beat,
     FleetHost,
@@ -35,15 +34,15 @@ from millracer.domain.fleet.items import (
 )
 from millracer.domain.fleet.setup import FleetPlace
 from millracer.fleet import rows
-from millracer.fleet.connection import CALL_SECONDS, FleetConnection
+from millracer.fleet.connection import CALL_SECONDS, Connection, FleetConnection
 from millracer.ports.fleet_store import FleetHostStore, FleetStore
 
-_AWAY: Final = timedelta(seconds=AWAY_AFTER_SECONDS)
 _PRUNE_SECONDS: Final = 600.0
 
 _COLUMNS: Final = ", ".join(rows.ITEM_COLUMNS)
 _ITEM: Final = f"select {_COLUMNS} from fleet.overview_of(%s)"  # noqa: S608 - constants
 _DETAIL: Final = f"select {_COLUMNS}, request, result from fleet.overview_of(%s)"  # noqa: S608 - constants
+_SUBMIT: Final = "select fleet.submit(%s, %s, %s, %s, %s, %s, %s) as answer"
 #: The items of `fleet.item_index` that may be in a state: exactly those that are, unless only the
 #: lease decides.
 _IN_STATE: Final[Mapping[FleetItemState, str]] = {
@@ -84,8 +83,7 @@ class PostgresFleet(FleetStore, FleetHostStore):
 
     def submit(self, submission: FleetSubmission) -> Submitted:
         """Store and dispatch an item, once for each key."""
-        (word,) = self._call(
-            "submit",
+        values = (
             submission.item_id,
             submission.workspace_id,
             submission.label,
@@ -94,11 +92,17 @@ class PostgresFleet(FleetStore, FleetHostStore):
             submission.priority,
             submission.not_before,
         )
+
+        def work(connection: Connection) -> tuple[str, dict[str, Any] | None]:
+            with connection.transaction():  # an item that cannot be returned is not stored
+                row = connection.execute(_SUBMIT, values).fetchone() or {}
+                return row["answer"], connection.execute(_ITEM, values[:1]).fetchone()
+
+        word, found = self._connection.run(work)
         verdict = SubmitVerdict(word)
         if verdict not in {SubmitVerdict.NEW, SubmitVerdict.KNOWN}:
             return Submitted(verdict=verdict)
-        found = self._query(_ITEM, submission.item_id)
-        return Submitted(verdict=verdict, item=rows.read_item(found[0]) if found else None)
+        return Submitted(verdict=verdict, item=None if found is None else rows.read_item(found))
 
     def find_item(self, item_id: str) -> FleetItemDetail | None:
         """Return one item, or None."""
@@ -112,6 +116,13 @@ class PostgresFleet(FleetStore, FleetHostStore):
             result=found[0]["result"],
             refused=tuple(map(rows.read_refused, refused)),
         )
+
+    def find_ids(self, beginning: str) -> Sequence[str]:
+        """Return the ids that begin with a text; of more than two, only two."""
+        found = self._query(
+            "select item from fleet.item_index where starts_with(item, %s) limit 2", beginning
+        )
+        return tuple(row["item"] for row in found)
 
     def list_items(self, wanted: ItemFilter) -> FleetItems:
         """Return the first items of a filter in its order, and how many match it."""
@@ -176,6 +187,10 @@ class PostgresFleet(FleetStore, FleetHostStore):
         """Remove a workspace without open items; return whether it was removed."""
         return bool(*self._call("forget_workspace", workspace_id))
 
+    def release_workspace(self, workspace_id: str) -> bool:
+        """Give up the checkout of a workspace, which is lost; return whether that was possible."""
+        return bool(*self._call("release_workspace", workspace_id))
+
     def list_schedules(self) -> Sequence[FleetSchedule]:
         """Return every schedule, by name."""
         found = self._query("select * from fleet.schedule_overview order by schedule_name")
@@ -217,7 +232,6 @@ class PostgresFleet(FleetStore, FleetHostStore):
             session.slots,
             session.holder_is_dead,
             session.take_over,
-            _AWAY,
         )
         return OpenVerdict(word)
 
@@ -229,8 +243,8 @@ class PostgresFleet(FleetStore, FleetHostStore):
             workspace.workspace_id,
             workspace.root,
             workspace.identity,
+            workspace.secret,
             list(workspace.labels),
-            _AWAY,
         )
         return RegisterVerdict(word)
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Protocol
 
 from millracer.api.listener import NO_LISTENERS, RunListeners
 from millracer.api.run_events import RunEvents
-from millracer.cancellation import Cancellation
+from millracer.cancellation import Cancellation, Wait
+from millracer.domain.checks import NO_CHECKS, DemandedChecks
 from millracer.domain.event_log import Cursor
 from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.domain.operations.requests import ShowRequest
 from millracer.domain.requests import LEAST_SECONDS, Finalizer, IntakePreference
+from millracer.domain.run.completion import Verdict, judge
 from millracer.domain.run.outcome import Outcome
 from millracer.errors import InvalidRequest, MillracerError
 from millracer.mcp.arguments import Arguments, DelegateArguments, StatusArguments, WaitArguments
 from millracer.mcp.context import operation_context
+from millracer.mcp.item_checks import ItemChecks
 from millracer.mcp.report import (
     TaskReport,
+    TaskStatus,
     describe_answer,
+    describe_checking,
     describe_end,
     describe_error,
     describe_failure,
+    describe_unchecked,
     describe_working,
     failure_of,
 )
@@ -35,6 +43,9 @@ from millracer.operations.context import (
     Tools,
     prepare_task,
 )
+from millracer.operations.items.check_item import check_item
+from millracer.operations.items.find_item import find_item
+from millracer.operations.items.item_reports import READ_SECONDS
 from millracer.operations.options import OptionLayers
 from millracer.operations.registry import perform
 from millracer.ports import EventLogs
@@ -87,6 +98,7 @@ class Actions:
         tools: pi and Millrace.
         options: the options of the command line and of files.
         cancellation: cancelled when the server ends; ends each call that waits.
+        checks: runs the demanded checks.
     """
 
     tools: ListeningTools
@@ -94,6 +106,7 @@ class Actions:
     places: Places
     runner: Runner
     cancellation: Cancellation
+    checks: ItemChecks = field(default_factory=ItemChecks)
 
     def call(self, row: ToolRow, given: Arguments, on_event: OnEvent) -> TaskReport:
         """Perform a tool; errors become reports.
@@ -110,13 +123,19 @@ class Actions:
                     return self.wait(place, given, on_event)
             if row.name == "result":
                 return self.result(place, getattr(given, "work_item_id", ""))
-            name = row.operation
-            if isinstance(given, StatusArguments) and given.work_item_id is not None:
-                name = OperationName.SHOW
-            request = _request(name, given)
-            return describe_answer(perform(name, request, self._context(place)))
+            return self._answer(place, row, given)
         except MillracerError as error:
             return describe_error(error)
+
+    def _answer(self, place: SelectedWorkspace, row: ToolRow, given: Arguments) -> TaskReport:
+        """Perform the operation of a tool, which runs no checks."""
+        name = row.operation
+        if isinstance(given, StatusArguments) and given.work_item_id is not None:
+            name = OperationName.SHOW
+        report = describe_answer(perform(name, _request(name, given), self._context(place)))
+        if report.status is TaskStatus.COMPLETED and self._demanded(place).commands:
+            return describe_unchecked(report)
+        return report
 
     def delegate(
         self, place: SelectedWorkspace, given: DelegateArguments, on_event: OnEvent
@@ -168,6 +187,7 @@ class Actions:
             return failed
         item: ItemDocument = answer.result.item
         seconds = max(given.seconds, LEAST_SECONDS)
+        until = time.monotonic() + seconds
         last: EventFrame | None = None
         events = RunEvents(
             lambda listeners, cancellation: self._observe(
@@ -187,22 +207,26 @@ class Actions:
             observed = events.result()
         cursor = given.after if last is None else last.cursor
         if observed.outcome in {Outcome.TIMED_OUT, Outcome.CANCELLED} or item.state.is_live:
-            return self._report(place, item.work_item_id, observed, last, cursor)
-        return describe_end(item, observed).model_copy(update={"cursor": cursor})
+            return self._report(place, item.work_item_id, observed, last, cursor, until=until)
+        return self._end(place, item, observed, cursor, until)
 
     def result(self, place: SelectedWorkspace, item_id: str) -> TaskReport:
         """Report an item as it is now."""
         return self._report(place, item_id)
 
-    def _report(
+    def _report(  # noqa: PLR0913 - what the caller knows
         self,
         place: SelectedWorkspace,
         item_id: str,
         observed: RunResultDocument | None = None,
         last: EventFrame | None = None,
         cursor: str | None = None,
+        *,
+        until: float | None = None,
     ) -> TaskReport:
         """Judge an item by Millrace's evidence now; `observed` only adds the answer."""
+        if until is None:
+            until = time.monotonic() + _END_SECONDS
         answer = self._show(place, item_id)
         failed = failure_of(answer)
         if failed is not None:
@@ -220,7 +244,49 @@ class Actions:
             observed = self._observe(
                 place, item.work_item_id, _END_SECONDS, NO_LISTENERS, self.cancellation
             )
-        return describe_end(item, observed).model_copy(update={"cursor": cursor})
+        return self._end(place, item, observed, cursor, until)
+
+    def _end(
+        self,
+        place: SelectedWorkspace,
+        item: ItemDocument,
+        observed: RunResultDocument,
+        cursor: str | None,
+        until: float,
+    ) -> TaskReport:
+        """Report an item that has ended; it is completed only if all demanded checks pass.
+
+        Args:
+            place: the workspace.
+            item: the item, judged from Millrace's evidence.
+            observed: the result of observing it.
+            cursor: that of the last event.
+            until: how long to wait for the checks, a `time.monotonic()` instant.
+        """
+        checked: Verdict | None = None
+        demanded = self._demanded(place)
+        if item.scoped_completion and demanded.commands:
+            checked = self.checks.judge(
+                (place.root_path, item.work_item_id),
+                partial(self._check, place, item.work_item_id, demanded),
+                max(0.0, until - time.monotonic()),
+            )
+            if checked is None:
+                return describe_checking(item.work_item_id, cursor)
+        return describe_end(item, observed, checked).model_copy(update={"cursor": cursor})
+
+    def _demanded(self, place: SelectedWorkspace) -> DemandedChecks:
+        return self.options.for_workspace(place.root_path).request("", "").checks
+
+    def _check(self, place: SelectedWorkspace, item_id: str, demanded: DemandedChecks) -> Verdict:
+        """Judge an item by Millrace's evidence and its checks together."""
+        context = self._context(place)
+        wait = Wait(context.cancellation)
+        facts = check_item(item_id, demanded, place.root_path, context)
+        millrace = context.open_millrace(place.root_path)
+        found = find_item(item_id, millrace, wait.within(READ_SECONDS))
+        evidence = millrace.gather_evidence(found, wait.within(READ_SECONDS))
+        return judge(replace(evidence, demanded_checks=demanded.commands, checks=facts))
 
     def _is_run(self, place: SelectedWorkspace, item_id: str) -> bool:
         logs: EventLogs | None = self.tools.event_logs(place.root_path)
@@ -237,10 +303,10 @@ class Actions:
         listeners: RunListeners,
         cancellation: Cancellation,
     ) -> RunResultDocument:
-        """Observe an item until it ends or the time is over; changes nothing."""
+        """Observe an item until it ends or the time is over; changes nothing, runs no checks."""
         options = self.options.with_values(daemon_timeout_seconds=seconds)
         task = prepare_task("", new_request_id(), place, options, resume=item_id)
-        request = replace(task.request, observe=True, finalizer=Finalizer.SUMMARY)
+        request = replace(task.request, observe=True, finalizer=Finalizer.SUMMARY, checks=NO_CHECKS)
         observed: PreparedTask = replace(task, request=request)
         context = self._context(
             place,

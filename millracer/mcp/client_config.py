@@ -32,8 +32,8 @@ def configure(client: McpClient, program: str, arguments: Sequence[str]) -> tupl
             text = "\n".join(
                 (
                     "[mcp_servers.millracer]",
-                    f"command = {json.dumps(program)}",
-                    f"args = {json.dumps(list(arguments))}",
+                    f"command = {_toml(program)}",
+                    f"args = [{', '.join(map(_toml, arguments))}]",
                     "startup_timeout_sec = 30",
                     "tool_timeout_sec = 120",
                 )
@@ -43,3 +43,8 @@ def configure(client: McpClient, program: str, arguments: Sequence[str]) -> tupl
             server = {"command": program, "args": list(arguments)}
             text = json.dumps({"mcpServers": {"millracer": server}}, indent=2)
             return text, "save this as .cursor/mcp.json in your project"
+
+
+def _toml(text: str) -> str:
+    """Return a string of TOML: like JSON's, but without surrogate pairs."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

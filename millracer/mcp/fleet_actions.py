@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from millracer.cancellation import Cancellation
 from millracer.domain.event_log import Severity
@@ -42,10 +42,9 @@ from millracer.operations.fleet.task import json_options
 from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.options import OptionLayers
 from millracer.operations.registry import perform
-from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.fleet.report import describe_item
 from millracer.schemas.ops.frame import EventFrame
-from millracer.wiring import SystemClock, new_identity, new_request_id
+from millracer.wiring import SystemClock, new_request_id
 
 #: How long `cancel` waits for the host of a running item.
 _CANCEL_SECONDS: Final = 20.0
@@ -195,14 +194,11 @@ class FleetActions:
         fleet = self.fleet
         if on_event is not None:
             fleet = replace(fleet, on_change=lambda item: on_event(_frame(item)))
-        context = OperationContext(
+        context = OperationContext.without_workspace(
             tools=self.tools,
-            memory=SessionMemory(None),
             options=self.options,
             clock=SystemClock(),
             cancellation=self.cancellation,
-            find_workspace=_no_workspace,
-            new_identity=new_identity,
             session_id=LOCAL_SESSION,
             fleet=fleet,
         )
@@ -223,7 +219,3 @@ def _frame(item: FleetItem) -> EventFrame:
         message=describe_fleet_item(describe_item(item), None).message,
         payload={"work_item_id": item.item_id},
     )
-
-
-def _no_workspace() -> NoReturn:
-    raise ValueError("an operation on the fleet has no workspace here")

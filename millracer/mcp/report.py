@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import Field
 
+from millracer.domain.run.completion import MissingEvidence, Verdict
+from millracer.domain.run.evidence import state_fact
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError
@@ -128,14 +130,55 @@ def describe_working(
     )
 
 
-def describe_end(item: ItemDocument, document: RunResultDocument | None) -> TaskReport:
+def describe_checking(item_id: str, cursor: str | None) -> TaskReport:
+    """Return the report of an item that Millrace proves, and whose demanded checks still run."""
+    return TaskReport(
+        work_item_id=item_id,
+        status=TaskStatus.WORKING,
+        message=f"{item_id} has ended, and the demanded checks run",
+        scoped_completion=False,
+        cursor=cursor,
+        next="call `wait` with this work_item_id; it is done only if all checks pass",
+    )
+
+
+def describe_unchecked(report: TaskReport) -> TaskReport:
+    """Return the report of a tool that runs no checks, about a proven item that demands some."""
+    return report.model_copy(
+        update={
+            "status": TaskStatus.NOT_COMPLETED,
+            "message": f"Millrace proves {report.work_item_id}, but the demanded checks are open",
+            "outcome": Outcome.INCOMPLETE,
+            "scoped_completion": False,
+            "evidence": [],
+            "missing": ["exit code 0 of each demanded check: this tool: it runs no checks"],
+            "next": "call `result` with this work_item_id, which runs the checks",
+        }
+    )
+
+
+def describe_end(
+    item: ItemDocument, document: RunResultDocument | None, checked: Verdict | None = None
+) -> TaskReport:
     """Return the report of an item that has ended or is blocked.
 
     Args:
         item: the item, judged from Millrace's evidence.
         document: the result of observing it; None if it could not be observed.
+        checked: the verdict on it with its demanded checks; None if none are demanded.
     """
     output = None if document is None else document.output
+    if item.scoped_completion and checked is not None and not checked.completed:
+        return TaskReport(
+            work_item_id=item.work_item_id,
+            status=TaskStatus.NOT_COMPLETED,
+            message=f"{item.work_item_id} is not completed: its demanded checks do not prove it",
+            outcome=Outcome.INCOMPLETE,
+            scoped_completion=False,
+            missing=[_missing(each) for each in checked.missing],
+            output=shortened(output or ""),
+            next="the task is not done; delegate a task that corrects what the check found",
+        )
     if item.scoped_completion:
         return TaskReport(
             work_item_id=item.work_item_id,
@@ -143,7 +186,9 @@ def describe_end(item: ItemDocument, document: RunResultDocument | None) -> Task
             message=f"{item.work_item_id} is completed: Millrace's evidence proves it",
             outcome=Outcome.COMPLETED,
             scoped_completion=True,
-            evidence=[f"{each.statement} ({each.source})" for each in item.evidence],
+            evidence=[f"{each.statement} ({each.source})" for each in item.evidence]
+            if checked is None
+            else [f"{state_fact(each)} ({each.source})" for each in checked.proof],
             output=shortened(output or ""),
             next="call `diff` to see the changes",
         )
@@ -265,7 +310,7 @@ def _outcome(item: ItemDocument, document: RunResultDocument | None) -> str:
     return document.outcome
 
 
-def _missing(missing: MissingDocument) -> str:
+def _missing(missing: MissingDocument | MissingEvidence) -> str:
     return f"{missing.needed}: {missing.looked_in}: {missing.found}"
 
 

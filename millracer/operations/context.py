@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from millracer.cancellation import Cancellation
 from millracer.domain.requests import RoutePreference, RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
-from millracer.errors import RunWarning, WorkspaceUnusable
+from millracer.errors import InvalidRequest, RunWarning, WorkspaceUnusable
 from millracer.operations.fleet_access import NO_FLEET, FleetAccess
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session.memory import SessionMemory
@@ -190,6 +191,34 @@ class OperationContext:
     session_id: str
     fleet: FleetAccess = NO_FLEET
 
+    @classmethod
+    def without_workspace(  # noqa: PLR0913 - the fields of a context
+        cls,
+        *,
+        tools: Tools,
+        options: OptionLayers,
+        clock: Clock,
+        cancellation: Cancellation,
+        fleet: FleetAccess = NO_FLEET,
+        memory: SessionMemory | None = None,
+        session_id: str = "",
+    ) -> OperationContext:
+        """Return the context of a caller without a workspace: `find_workspace` always raises.
+
+        Without a memory, no session records the operation.
+        """
+        return cls(
+            tools=tools,
+            memory=memory or SessionMemory(None),
+            options=options,
+            clock=clock,
+            cancellation=cancellation,
+            find_workspace=_no_workspace,
+            new_identity=lambda: secrets.token_hex(16),
+            session_id=session_id,
+            fleet=fleet,
+        )
+
     def open_fleet(self) -> AbstractContextManager[FleetStore]:
         """Return a context manager that opens the store of the caller's fleet.
 
@@ -207,6 +236,14 @@ class OperationContext:
             MillracerError: a configuration file, directory or program cannot be used.
         """
         return self.tools.millrace(root_path, self.options.for_workspace(root_path).options)
+
+
+def _no_workspace() -> NoReturn:
+    raise InvalidRequest(
+        "this operation has no workspace on this machine",
+        field="workspace_ref",
+        suggested_action="leave `workspace_ref.root_path` out, and name a workspace of the fleet",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,15 +111,17 @@ class CertificateKeys(Protocol):
         """
         ...
 
-    def open(self, content: bytes, public: Sequence[str]) -> OpenedEnvelope:
+    def open(self, content: bytes, public: Sequence[str], workspace: str | None) -> OpenedEnvelope:
         """Verify the signature of an envelope before anything in it is read.
 
         Args:
             content: the envelope as JSON.
             public: files with the public keys to trust; empty: the user's trusted keys.
+            workspace: the absolute path of the workspace, in which no such file may be; None if
+                none is used.
 
         Raises:
-            KeyUnusable: a public key cannot be read, or no key is trusted.
+            KeyUnusable: a public key cannot be read or is in the workspace, or no key is trusted.
             CertificateImpossible: the library for signatures is not installed.
         """
         ...

@@ -34,6 +34,14 @@ class Checkout(Protocol):
         """
         ...
 
+    def secret(self) -> str:
+        """Return the secret of this checkout, which a copy of it does not have.
+
+        Raises:
+            WorkspaceUnusable: the checkout is missing or not writable.
+        """
+        ...
+
     def hold(self, wait: Wait) -> AbstractContextManager[None]:
         """Hold the workspace against every other worker on this machine, within the block.
 

@@ -45,6 +45,10 @@ class FleetStore(Protocol):
         """Return one item, or None."""
         ...
 
+    def find_ids(self, beginning: str) -> Sequence[str]:
+        """Return the ids that begin with a text; of more than two, only two."""
+        ...
+
     def list_items(self, wanted: ItemFilter) -> FleetItems:
         """Return the first items of a filter in its order, and how many match it."""
         ...
@@ -77,6 +81,14 @@ class FleetStore(Protocol):
 
     def forget_workspace(self, workspace_id: str) -> bool:
         """Remove a workspace without open items; return whether it was removed."""
+        ...
+
+    def release_workspace(self, workspace_id: str) -> bool:
+        """Give up the checkout of a workspace, which is lost; return whether that was possible.
+
+        The next checkout that registers the id takes its place with all open items. It is not
+        possible while the host of the workspace has a session.
+        """
         ...
 
     def list_schedules(self) -> Sequence[FleetSchedule]:

@@ -1,5 +1,9 @@
 """Copy the tree of a workspace to a private folder, without changing the repository.
 
+The copy is what a new clone has: a temporary repository checks the tree out, without configuration
+and attributes of the workspace's repository. An agent can write these, and a filter there could
+start a program, or give the checks other content than the certified tree has.
+
 `git archive` is not used: it leaves out files with the attribute `export-ignore`, often the tests.
 """
 
@@ -88,25 +92,45 @@ def _export(git: Git, folder: Path, wait: Wait, commit: str | None) -> Export:
         tree = tree.strip()
     files = folder / "files"
     files.mkdir(mode=0o700)
-    own = with_objects(git, objects, wait)
+    inside = Path(git.output("rev-parse", "--show-prefix", wait=wait).rstrip("\n"))
+    own = _make_repository(with_objects(git, objects, wait), folder / "repository", files, wait)
     submodules = find_submodules(own, tree, wait)
     if submodules:
         raise NotExportable(f"{submodules[0]} is a submodule")
-    inside = Path(git.output("rev-parse", "--show-prefix", wait=wait).rstrip("\n"))
-    root = git.output("rev-parse", "--show-toplevel", wait=wait).rstrip("\n")
-    own = replace(
-        own,
-        workspace=Path(root),
-        variables={**own.variables, "GIT_INDEX_FILE": str(folder / "index")},
-    )
     own.output("read-tree", tree, wait=wait)
-    own.output("checkout-index", "--all", "--quiet", f"--prefix={files}/", wait=wait)
+    own.output("checkout-index", "--all", "--quiet", wait=wait)
     pointers = list(_find_lfs_pointers(files))
     if pointers:
         raise NotExportable(f"{pointers[0]} is a pointer of Git LFS, without the file's content")
-    if not (files / inside).is_dir():
+    copy = files / inside
+    if not copy.is_dir() or copy.resolve() != files.resolve() / inside:
         raise NotExportable("git holds no file of the workspace")
-    return Export(tree=tree, folder=str(files / inside))
+    return Export(tree=tree, folder=str(copy))
+
+
+def _make_repository(git: Git, repository: Path, files: Path, wait: Wait) -> Git:
+    """Create an empty repository for a checkout, and return git in it.
+
+    Args:
+        git: the workspace, with its objects.
+        repository: the new folder of the repository.
+        files: the folder of the checked out files.
+        wait: the time limit.
+
+    Raises:
+        ToolError, Cancelled: as `Git.output`.
+    """
+    found = git.output("rev-parse", "--show-object-format", wait=wait).strip()
+    # Older versions of git know one format, and print the option itself.
+    chosen = ("--object-format=sha256",) if found == "sha256" else ()
+    options = ("--quiet", "--bare", "--template=", *chosen)
+    git.output("init", *options, str(repository), wait=wait)
+    variables = {
+        "GIT_DIR": str(repository),
+        "GIT_WORK_TREE": str(files),
+        "GIT_INDEX_FILE": str(repository / "index"),
+    }
+    return replace(git, workspace=files, variables={**git.variables, **variables})
 
 
 def _objects_in(folder: Path) -> Path:

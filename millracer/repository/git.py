@@ -31,6 +31,9 @@ _SETTINGS = (
     "filter.lfs.process=",
     "filter.lfs.required=false",
 )
+#: Git reads objects and parents as their ids say. Replace refs, which a fetch can bring, and grafts
+#: would show another tree, other content or another history under the same id.
+_TRUE_OBJECTS = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": "/dev/null"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +66,11 @@ class Git:
                 "GIT_OPTIONAL_LOCKS": "0",
                 "GIT_TERMINAL_PROMPT": "0",
                 "GIT_NO_LAZY_FETCH": "1",
+                # Older versions of git ignore that: no remote starts a program or is connected to.
+                "GIT_ALLOW_PROTOCOL": "",
                 "LC_ALL": "C.UTF-8",
             },
-            git=self.variables,
+            git={**_TRUE_OBJECTS, **self.variables},
         )
         return processes.run(command, wait)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn
 
 from millracer.cancellation import Cancellation
 from millracer.domain.workspaces import LOCAL_SESSION
@@ -56,14 +55,11 @@ class ServerOperations:
 
     def fleet_context(self) -> OperationContext:
         """Return the context of one operation on the fleet, which has no workspace here."""
-        return OperationContext(
+        return OperationContext.without_workspace(
             tools=self.tools,
-            memory=SessionMemory(None),
             options=self.options,
             clock=SystemClock(),
             cancellation=self.cancellation,
-            find_workspace=_no_workspace,
-            new_identity=new_identity,
             session_id=LOCAL_SESSION,
             fleet=self.fleet,
         )
@@ -79,7 +75,3 @@ class ServerOperations:
     def event_logs(self, workspace: ServedWorkspace) -> EventLogs:
         """Return the event logs of a workspace."""
         return open_event_logs(workspace.path)
-
-
-def _no_workspace() -> NoReturn:
-    raise ValueError("an operation on the fleet has no workspace here")

@@ -58,6 +58,8 @@ _SETTLED: Final = timedelta(seconds=3)
 _CLAIMED: Final = timedelta(seconds=30)
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _ENDED: Final = frozenset({DispatchStatus.SUCCESS, DispatchStatus.ERROR, DispatchStatus.CANCELLED})
+_MOST_FAILURES: Final = 10
+_CLOCKS_DIFFER: Final = timedelta(seconds=5)
 _WAITING: Final = frozenset({DispatchStatus.ENQUEUED, DispatchStatus.DELAYED})
 
 
@@ -80,6 +82,7 @@ class _Workspace:
     host: str
     root: str
     identity: str
+    secret: str | None
     labels: tuple[str, ...]
     epoch: int = 0
     session: str | None = None
@@ -268,6 +271,11 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                 refused=tuple(item.refused),
             )
 
+    def find_ids(self, beginning: str) -> Sequence[str]:
+        with self._call("find_ids", *FleetRole):
+            found = [item_id for item_id in self._state.items if item_id.startswith(beginning)]
+            return tuple(found[:2])
+
     def list_items(self, wanted: ItemFilter) -> FleetItems:
         with self._call("list_items", *FleetRole):
             items = map(self._item, self._state.items)
@@ -356,6 +364,18 @@ class InMemoryFleet(FleetStore, FleetHostStore):
             del self._state.workspaces[workspace_id]
             return True
 
+    def release_workspace(self, workspace_id: str) -> bool:
+        with self._call("release_workspace", FleetRole.HOST):
+            workspace = self._state.workspaces.get(workspace_id)
+            if workspace is None:
+                return False
+            self._require_operator(workspace.host)
+            if not self._is_away(self._state.hosts[workspace.host]):
+                return False
+            workspace.epoch += 1
+            workspace.secret = workspace.session = workspace.item = None
+            return True
+
     def list_schedules(self) -> Sequence[FleetSchedule]:
         with self._call("list_schedules", *FleetRole):
             return tuple(each for _, each in sorted(self._state.schedules.items()))
@@ -431,18 +451,24 @@ class InMemoryFleet(FleetStore, FleetHostStore):
             known = self._state.workspaces.get(workspace.workspace_id)
             if known is None:
                 self._state.workspaces[workspace.workspace_id] = _Workspace(
-                    own, workspace.root, workspace.identity, labels
+                    own, workspace.root, workspace.identity, workspace.secret, labels
                 )
                 return RegisterVerdict.REGISTERED
-            moves = known.host != own
-            if moves:
+            replaces = known.secret is None or known.host != own
+            if known.secret is None:
+                pass
+            elif known.host != own:
                 former = self._state.hosts[known.host]
-                if known.identity != workspace.identity or not self._is_away(former):
+                if (known.identity, known.secret) != (
+                    workspace.identity,
+                    workspace.secret,
+                ) or not self._is_away(former):
                     return RegisterVerdict.OTHER_HOST
             elif known.identity != workspace.identity:
                 return RegisterVerdict.OTHER_CHECKOUT
             known.host, known.root, known.labels = own, workspace.root, labels
-            if moves:
+            known.identity, known.secret = workspace.identity, workspace.secret
+            if replaces:
                 known.epoch, known.session, known.item = known.epoch + 1, None, None
                 for item_id, item in self._open_in(workspace.workspace_id):
                     self._withdraw(item_id, item, {*_WAITING, "PENDING"})
@@ -456,6 +482,9 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                 return Taken(verdict=TakeVerdict.ENDED)
             own = self._session_host(session)
             workspace = self._state.workspaces.get(item.workspace or "")
+            held = None if workspace is None else self._held_until(workspace, item)
+            if not item.attempts and held is not None and held > self._now() + _CLOCKS_DIFFER:
+                return Taken(verdict=TakeVerdict.HELD)
             if own is None or workspace is None:
                 return Taken(verdict=TakeVerdict.SUPERSEDED)
             if workspace.host != own or workspace.identity != identity:
@@ -562,12 +591,21 @@ class InMemoryFleet(FleetStore, FleetHostStore):
                     )
                 ):
                     again.append(item_id)
-            for item_id in again:
-                dispatch = self._dispatch_of(item_id)
-                if dispatch is not None and dispatch.status is DispatchStatus.PENDING:
-                    dispatch.status = DispatchStatus.CANCELLED
-                self._dispatch(item_id)
-            return tuple(again)
+            return tuple(filter(self._dispatch_again, again))
+
+    def _dispatch_again(self, item_id: str) -> bool:
+        """Dispatch an item again; set it aside if it has failed too often."""
+        dispatch, item = self._dispatch_of(item_id), self._state.items[item_id]
+        if dispatch is not None:
+            if dispatch.status is DispatchStatus.ERROR and item.attempts > _MOST_FAILURES:
+                dispatch.status = DispatchStatus.SET_ASIDE
+                return False
+            if dispatch.status is DispatchStatus.PENDING:
+                dispatch.status = DispatchStatus.CANCELLED
+            else:
+                del self._state.dispatches[item_id, item.dispatch]
+        self._dispatch(item_id)
+        return True
 
     def _is_claim_lost(self, dispatch: _Dispatch) -> bool:
         """Whether a claim, and the host's session, are so old that its worker would perform it."""

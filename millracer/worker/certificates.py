@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import NoReturn
 
 from millracer.cancellation import Cancellation
 from millracer.domain.certificate.content import CertifiedLease
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult
-from millracer.errors import InvalidRequest, MillracerError
+from millracer.errors import MillracerError
 from millracer.operations.certificates.make import certify
 from millracer.operations.context import OperationContext
 from millracer.operations.options import OptionLayers, values_of
-from millracer.operations.session.memory import SessionMemory
-from millracer.wiring import SystemClock, new_identity
+from millracer.wiring import SystemClock
 from millracer.wiring.tool_factory import ProgramFactory
 from millracer.worker.result import ResultDocument, with_certificate, without_certificate
 
@@ -73,21 +71,10 @@ def add_certificate(  # noqa: PLR0913 - what a certificate is made of
 
 
 def _context(options: RunOptions, programs: ProgramFactory) -> OperationContext:
-    return OperationContext(
+    return OperationContext.without_workspace(
         tools=programs,
-        memory=SessionMemory(None),
         options=OptionLayers(given=values_of(options)),
         clock=SystemClock(),
         cancellation=Cancellation(),  # a stop of the worker waits for it as for a delivery
-        find_workspace=_no_workspace,
-        new_identity=new_identity,
         session_id="fleet",
-    )
-
-
-def _no_workspace() -> NoReturn:
-    raise InvalidRequest(
-        "a certificate of a fleet's item has no workspace of a caller",
-        field="workspace",
-        suggested_action="submit the task again with `millracer fleet submit`",
     )

@@ -116,6 +116,12 @@ class Dispatches:
         taken = self.taking.call(self.store.take, self.session, item_id, identity)
         if taken.verdict is TakeVerdict.ENDED:
             return "ended before"
+        if taken.verdict is TakeVerdict.HELD:
+            self.say(
+                f"{item_id}: not started: its workspace is paused, or it is too early by the "
+                "database's clock"
+            )
+            return "held"
         if taken.verdict is TakeVerdict.SUPERSEDED or taken.lease is None:
             return self._superseded(item_id)
         item = RunningItem(taken.lease)

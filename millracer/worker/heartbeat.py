@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from millracer.errors import FleetUnreachable
 from millracer.ports.fleet_store import FleetHostStore
-from millracer.worker.patience import Outage
+from millracer.worker.patience import PASSING, Outage
 from millracer.worker.running import RunningItems
 
 _log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ class Heartbeat:
         """Do what is due; return False if another session holds the host's name.
 
         Raises:
-            FleetUnreachable: the database cannot be reached.
+            FleetError: the database cannot be reached or used.
         """
         answer = self.store.beat(self.host, self.session)
         if answer is None:
@@ -114,7 +113,7 @@ class Heartbeat:
         while not self._ended.wait(BEAT_SECONDS):
             try:
                 holds = self.beat()
-            except FleetUnreachable as error:
+            except PASSING as error:
                 self.outage.failed(error)
                 continue
             except Exception:  # noqa: BLE001 - the host would seem away

@@ -6,15 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
-from millracer.errors import FleetUnreachable
+from millracer.errors import FleetDenied, FleetError, FleetOutdated, FleetUnreachable
 from millracer.ports.fleet_engine import DispatchKept
 
 _log = logging.getLogger(__name__)
 _FIRST_SECONDS = 0.2
 _MOST_SECONDS = 5.0
 _QUIET_SECONDS = 60.0
+
+#: What others can correct while a worker runs: a server's outage, a refused login, a schema.
+PASSING: Final = (FleetUnreachable, FleetDenied, FleetOutdated)
 
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
@@ -37,7 +40,7 @@ class Outage:
         self._said_at: float | None = None
         self._is_said = False
 
-    def failed(self, error: FleetUnreachable) -> None:
+    def failed(self, error: FleetError) -> None:
         """Report a call that failed."""
         _log.info("%s", error.message)
         now = time.monotonic()
@@ -62,10 +65,14 @@ class Patience:
 
     Args:
         outage: reports that the database is away.
+        repeats: the errors after which a call is repeated.
     """
 
-    def __init__(self, outage: Outage) -> None:
+    def __init__(
+        self, outage: Outage, repeats: tuple[type[FleetError], ...] = (FleetUnreachable,)
+    ) -> None:
         self._outage = outage
+        self._repeats = repeats
         self._ended = threading.Event()
 
     def end(self) -> None:
@@ -87,7 +94,7 @@ class Patience:
         while True:
             try:
                 answer = function(*arguments, **keywords)
-            except FleetUnreachable as error:
+            except self._repeats as error:
                 self._outage.failed(error)
             else:
                 self._outage.ended()

@@ -31,7 +31,7 @@ from millracer.ports.fleet_engine import DispatchKept, FleetEngine
 from millracer.ports.fleet_store import FleetHostStore, FleetStore
 from millracer.worker.dispatches import Dispatches
 from millracer.worker.heartbeat import Heartbeat
-from millracer.worker.patience import Outage, Patience
+from millracer.worker.patience import PASSING, Outage, Patience
 from millracer.worker.runner import ItemRunner
 from millracer.worker.running import RunningItems
 from millracer.worker.ticks import tick_submission
@@ -105,7 +105,8 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._outage = Outage(self.say)
-        self._patience, self._taking = Patience(self._outage), Patience(self._outage)
+        self._patience = Patience(self._outage, PASSING)
+        self._taking = Patience(self._outage)
 
     def work(self) -> WorkerEnd:
         """Start, and perform items until the worker is stopped.
@@ -209,6 +210,7 @@ class Worker:
                 workspace_id=checkout.workspace_id,
                 root=checkout.root,
                 identity=checkout.identity(),
+                secret=checkout.secret(),
                 labels=self.settings.labels.get(checkout.workspace_id, ()),
             )
             verdict = self._taking.call(self.store.register, session.session, workspace)
@@ -327,8 +329,8 @@ def _refused_workspace(workspace: AnnouncedWorkspace, verdict: RegisterVerdict) 
             f"{workspace.root} is not the checkout that the fleet knows as "
             f"{workspace.workspace_id}",
             code="fleet_workspace_held",
-            suggested_action="choose another id, or remove the old one with "
-            f"`millracer fleet workspaces forget {workspace.workspace_id}`",
+            suggested_action="choose another id, or give up the old checkout with "
+            f"`millracer fleet workspaces forget {workspace.workspace_id} --lost`",
         )
     return UsageError(
         f"workspace {workspace.workspace_id} belongs to another host",

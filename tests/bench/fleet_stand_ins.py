@@ -129,7 +129,9 @@ class _Host:
         for name in self.workspaces:
             self.store.register(
                 self._session,
-                AnnouncedWorkspace(workspace_id=name, root=f"/{name}", identity=self._identity),
+                AnnouncedWorkspace(
+                    workspace_id=name, root=f"/{name}", identity=self._identity, secret=""
+                ),
             )
         self._queue = self._make_queue()
 

@@ -41,7 +41,8 @@ def test_a_version_is_known_only_after_it_was_asked(millrace: Backend) -> None:
     version = millrace.check_supported(wait())
 
     assert version == millrace.version
-    assert millrace.resolve_mode("default_pi") == "lad_pi"
+    renamed = int(version.split(".")[1]) >= 21
+    assert millrace.resolve_mode("default_pi") == ("lad_pi" if renamed else "default_pi")
 
 
 def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
@@ -271,10 +272,11 @@ def test_the_stages_use_the_model_of_their_alias_once_the_mode_is_compiled(
     }
     assert all(each.on_agent for each in before.stages)
     models = {name: each for each in after.stages for name in each.stages}
+    others = [each for each in before.stages if each.alias != "standard"]
+    assert others == [each for each in after.stages if each.alias != "standard"]
+    assert {each.origin for each in others} <= {ModelOrigin.DEFAULT}
     assert (models["builder"].model, models["builder"].thinking) == ("a/b-1.5", "low")
     assert models["builder"].origin is ModelOrigin.WORKSPACE
-    assert (models["arbiter"].alias, models["arbiter"].thinking) == ("deep", "xhigh")
-    assert models["arbiter"].origin is ModelOrigin.DEFAULT
 
 
 def test_a_folder_of_a_new_workspace_is_described_and_git_can_ignore_it(millrace: Backend) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -38,10 +39,12 @@ class Gate:
         notes = ("notes", "--ref", "certificates", "add", "--force", "--file", str(file), commit)
         self.certified.git(*notes)
 
-    def run(self, commit: str, *checks: str) -> int:
-        """Run the script, with git and millracer alone on PATH, and return its exit code."""
+    def run(self, commit: str, *checks: str, key: str | None = None) -> int:
+        """Run the script beside the clone, and return its exit code."""
+        trusted = str(self.certified.public) if key is None else key
         ran = subprocess.run(
-            ("sh", str(_SCRIPT), str(self.clone), commit, str(self.certified.public), *checks),  # noqa: S607 - any sh
+            ("sh", str(_SCRIPT), str(self.clone), commit, trusted, *checks),  # noqa: S607 - any sh
+            cwd=self.clone.parent,
             env={"PATH": f"{self.programs}:{os.environ['PATH']}", "HOME": str(self.programs)},
             capture_output=True,
             timeout=_LIMIT_SECONDS,
@@ -83,6 +86,30 @@ def test_the_certificate_of_an_older_commit_does_not_pass_the_gate(gate: Gate) -
     gate.note(later, certificate)
 
     assert gate.run(later) == 4
+
+
+def test_a_key_in_the_repository_under_test_is_not_the_trusted_one(
+    gate: Gate, tmp_path: Path
+) -> None:
+    trusted = CertifiedWorkspace.make(tmp_path / "trusted").public
+    shutil.copy(trusted, tmp_path / "trusted.pub")
+    shutil.copy(gate.certified.public, gate.clone / "trusted.pub")
+    head = gate.certified.git("rev-parse", "HEAD")
+    gate.note(head, gate.certified.sign(gate.certified.certificate()))
+
+    assert gate.run(head, key="trusted.pub") == 3
+    shutil.copy(gate.certified.public, tmp_path / "trusted.pub")
+    assert gate.run(head, key="trusted.pub") == 0
+
+
+def test_the_gate_judges_the_commit_that_a_name_means(gate: Gate) -> None:
+    gate.certified.git("tag", "--annotate", "--message", "release", "v1")
+    gate.certified.git("push", "--quiet", str(gate.clone), "v1")
+    gate.note("HEAD", gate.certified.sign(gate.certified.certificate()))
+
+    assert gate.run("v1") == 0
+    assert gate.run("--all") == 1
+    assert gate.run("nowhere") == 1
 
 
 def test_the_workflow_runs_the_script_of_the_target_branch() -> None:

@@ -23,7 +23,7 @@ from millracer.domain.fleet.hosts import (
     TakeVerdict,
 )
 from millracer.domain.fleet.items import FleetSubmission, Submitted, SubmitVerdict
-from millracer.errors import FleetUnreachable
+from millracer.errors import FleetDenied, FleetError, FleetUnreachable
 from millracer.ports.fleet_engine import DispatchKept, Perform, Tick
 from millracer.worker.runner import CancelEffect, OnEvent
 
@@ -33,6 +33,10 @@ LIMIT_SECONDS = 30.0
 
 def away() -> FleetUnreachable:
     return FleetUnreachable("the database is away", suggested_action="wait")
+
+
+def denied() -> FleetDenied:
+    return FleetDenied("the database refused the login", suggested_action="join again")
 
 
 class Database:
@@ -50,11 +54,13 @@ class Database:
         self.refused: list[Mapping[str, Any]] = []
         self.progress: list[tuple[str, str, str, int]] = []
         self.wishes: set[str] = set()
+        self.held: set[str] = set()
         self.draining = False
         self.identity = "identity"
         self.reconciled: list[tuple[str, ...]] = []
         self.lost: list[str] = []
         self.labelled: list[str] = []
+        self._error: Callable[[], FleetError] = away
         self._fails: dict[tuple[str, str], int] = {}
         self._lock = threading.RLock()
 
@@ -62,9 +68,12 @@ class Database:
         """Add an open item."""
         self.items[item_id] = {"attempts": attempts, "request": {"request_id": "r", **request}}
 
-    def fails(self, call: str, when: str, times: int = 1) -> None:
+    def fails(
+        self, call: str, when: str, times: int = 1, error: Callable[[], FleetError] = away
+    ) -> None:
         """Let a call fail `before` or `after` its effect."""
         self._fails[call, when] = times
+        self._error = error
 
     def _is_failing(self, call: str, when: str) -> bool:
         left = self._fails.get((call, when), 0)
@@ -76,10 +85,10 @@ class Database:
         with self._lock:
             self.calls.append(call)
             if self._is_failing(call, "before"):
-                raise away()
+                raise self._error()
             yield
             if self._is_failing(call, "after"):
-                raise away()
+                raise self._error()
 
     def open(self, session: HostSession) -> OpenVerdict:
         with self._called("open"):
@@ -97,6 +106,8 @@ class Database:
             item = self.items.get(item_id)
             if item is None or item_id in self.ended:
                 return Taken(verdict=TakeVerdict.ENDED)
+            if item_id in self.held:
+                return Taken(verdict=TakeVerdict.HELD)
             if session != self.holder or identity != self.identity:
                 return Taken(verdict=TakeVerdict.SUPERSEDED)
             self.epoch += 1
@@ -218,6 +229,9 @@ class FakeCheckout:
 
     def identity(self) -> str:
         return self.current
+
+    def secret(self) -> str:
+        return f"secret of {self.current}"
 
     @contextmanager
     def hold(self, wait: Wait) -> Iterator[None]:

@@ -52,6 +52,6 @@ class ScriptedKeys(CertificateKeys):
     def signer(self, path: str | None, workspace: str) -> CertificateSigner:
         return self.own
 
-    def open(self, content: bytes, public: Sequence[str]) -> OpenedEnvelope:
+    def open(self, content: bytes, public: Sequence[str], workspace: str | None) -> OpenedEnvelope:
         finding = unverified(VerificationStep.SIGNATURE, "untrusted_key", "no key is trusted")
         return OpenedEnvelope(finding=finding)

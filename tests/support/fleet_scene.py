@@ -17,7 +17,6 @@ from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
 from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.registry import perform
-from millracer.operations.session.memory import SessionMemory
 from millracer.testing.clock import FrozenClock
 from millracer.testing.fleet import InMemoryFleet
 
@@ -68,7 +67,11 @@ class FleetScene:
             self.fleet.register(
                 SESSION,
                 AnnouncedWorkspace(
-                    workspace_id=name, root=f"/srv/{name}", identity=identity, labels=labels
+                    workspace_id=name,
+                    root=f"/srv/{name}",
+                    identity=identity,
+                    secret=name,
+                    labels=labels,
                 ),
             )
 
@@ -77,21 +80,21 @@ class FleetScene:
         """The access to the fleet; each change is kept in `seen`."""
         return FleetAccess(open=lambda: nullcontext(self.fleet), on_change=self.seen.append)
 
-    def perform(self, name: OperationName, request: object) -> Answer[Any]:
-        """Perform an operation, as every caller does."""
+    @property
+    def context(self) -> OperationContext:
+        """The context of a caller."""
         unused = cast("Any", None)
-        context = OperationContext(
+        return OperationContext.without_workspace(
             tools=unused,
-            memory=SessionMemory(None),
             options=unused,
             clock=cast("Any", self.clock),
             cancellation=self.cancellation,
-            find_workspace=unused,
-            new_identity=unused,
-            session_id="",
             fleet=self.access,
         )
-        return perform(name, request, context)
+
+    def perform(self, name: OperationName, request: object) -> Answer[Any]:
+        """Perform an operation, as every caller does."""
+        return perform(name, request, self.context)
 
     def submit(self, text: str = "Fix the header", **fields: Any) -> Answer[Any]:
         """Submit a task to the workspace `shop`, unless the fields say otherwise."""

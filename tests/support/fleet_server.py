@@ -55,7 +55,7 @@ class FleetServer:
     def drop_database(self, name: str) -> None:
         """Drop a database, with its connections."""
         self.ensure_started()
-        self._execute("drop database if exists {} with (force)", name)
+        self.server.drop_database(name)
 
     def new_role(self, name: str) -> str:
         """Create the login role of a host, unless it exists."""

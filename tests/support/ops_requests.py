@@ -144,19 +144,23 @@ _PAYLOADS: Mapping[str, tuple[dict[str, Strategy], dict[str, Strategy]]] = {
     "list_items": ({}, {"states": _TEXTS, "all_workspaces": st.booleans()}),
     "show_work_item": (_ITEM, {}),
     "trace": (_ITEM, {}),
-    "watch": (_ITEM, {}),
+    "watch": (_ITEM, {"after": _TEXT}),
     "diff": (_ITEM, {}),
+    "certify": (_ITEM, {}),
     "logs": (_ITEM, {"stage": _TEXT, "raw": st.booleans()}),
     "retry": (_ITEM, {"reason": _TEXT}),
     "cancel": (_ITEM, {"reason": _TEXT}),
     "list_runs": ({}, {"work_item_id": _TEXT}),
-    "history": ({}, {"all_workspaces": st.booleans()}),
+    "history": ({}, {"all_workspaces": st.booleans(), "work_item_id": _TEXT}),
     "show_run": ({"run_id": filled_texts()}, {}),
     "stop": ({}, {"force": st.booleans()}),
     "diagnose": ({}, {"with_turn": st.booleans()}),
     "models": (
         {},
-        {"choices": _TEXTS, "follow_pi": st.booleans(), "check_models": st.booleans()},
+        {
+            "choices": _TEXTS,
+            **dict.fromkeys(("follow_pi", "check_models", "compiles"), st.booleans()),
+        },
     ),
     "enqueue": ({}, {"task": _TEXT, "text": _TEXT}),
     "submit": ({}, {"task": _TEXT, "text": _TEXT}),
@@ -205,9 +209,13 @@ _PAYLOADS: Mapping[str, tuple[dict[str, Strategy], dict[str, Strategy]]] = {
     "fleet_retry": (_ITEM, {}),
     "fleet_drain": (
         {"host": filled_texts()},
-        {"undo": st.booleans(), "note": _TEXT, "wait": st.booleans()},
+        {
+            **dict.fromkeys(("undo", "wait"), st.booleans()),
+            "note": _TEXT,
+            "wait_seconds": st.none() | st.integers(0, 9),
+        },
     ),
-    "fleet_forget": ({}, {"workspace_id": _TEXT}),
+    "fleet_forget": ({}, {"workspace_id": _TEXT, "lost": st.booleans()}),
     "fleet_pause": (
         {},
         {"workspace_id": _TEXT, "note": _TEXT, "for_seconds": st.none() | st.integers(0, 9)},
@@ -222,6 +230,12 @@ _PAYLOADS: Mapping[str, tuple[dict[str, Strategy], dict[str, Strategy]]] = {
     ),
     "fleet_prune": ({"older_than_seconds": st.integers(0, 9)}, {}),
 }
+
+
+def drawn_fields(action: str) -> tuple[set[str], set[str]]:
+    """Return which fields of an action's payload are always drawn, and which are at all."""
+    needed, optional = _PAYLOADS.get(action, ({}, {}))
+    return set(needed), {*needed, *optional, "session_id"}
 
 
 def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:

@@ -66,6 +66,12 @@ class PostgresServer:
         )
         self._control("-t", str(_SECONDS), "-l", str(self.folder / "log"), "-o", options, "start")
 
+    def drop_database(self, name: str) -> None:
+        """Drop a database, with its connections."""
+        drop = statements.SQL("drop database if exists {} with (force)")
+        with connected(FleetPlace(url=self.url, passfile=str(self.passfile))) as connection:
+            connection.execute(drop.format(statements.Identifier(name)))
+
     def promote(self) -> None:
         """Let a replica take over."""
         self._control("promote")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -35,6 +35,7 @@ class TakeVerdict(StrEnum):
 
     TAKEN = "taken"
     ENDED = "ended"
+    HELD = "held"  #: its workspace is paused, or its earliest start is not reached
     SUPERSEDED = "superseded"  #: session, role or identity do not match
 
 
@@ -67,11 +68,17 @@ class HostSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncedWorkspace:
-    """A workspace as its worker announces it; `identity` is the UUID in its checkout."""
+    """A workspace as its worker announces it.
+
+    Attributes:
+        identity: the UUID of its checkout, which results state.
+        secret: known to the checkout alone; it proves that a checkout moved to another host.
+    """
 
     workspace_id: str
     root: str
     identity: str
+    secret: str = field(repr=False)
     labels: Sequence[str] = ()
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 #: The priority of a submission that names none; a smaller number starts earlier.
+FIRST_PRIORITY: Final = 1
+LAST_PRIORITY: Final = 2**31 - 1
 DEFAULT_PRIORITY: Final = 100
 
 

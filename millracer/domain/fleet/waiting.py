@@ -106,8 +106,8 @@ def derive_state(facts: WaitFacts) -> FleetItemState:
 def explain_wait(facts: WaitFacts) -> tuple[WaitReason, str]:
     """Return why a queued item has not started, and what the reason names.
 
-    If several reasons apply, it is the one that lasts longest: what only time, then what only a
-    person can end comes before what the host ends by itself.
+    If several reasons apply, it is the first of this order: the earliest start, what a person ends,
+    then what the host ends by itself.
     """
     later = facts.not_before is not None and facts.not_before > facts.now
     occupied = facts.occupied_by or facts.ahead

@@ -171,9 +171,11 @@ class FleetForgetRequest:
 
     Attributes:
         workspace_id: its id in the fleet.
+        lost: its checkout is lost; the next one that registers the id takes its open items.
     """
 
     workspace_id: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ CHECK_OPTIONS: Final = ("checks", "check_in", "check_timeout_seconds")
 #: machine and without how a process of the client works.
 FLEET_OPTIONS: Final = (
     *("intake", "millrace_mode", "provider", "model", "thinking", "stage_model", "no_model_check"),
-    *("gitignore", "checks", "check_in", "check_timeout_seconds", "daemon_timeout_seconds"),
+    *("gitignore", *CHECK_OPTIONS, "daemon_timeout_seconds"),
     *("max_daemon_restarts", "max_tokens", "max_stages", "pi_timeout_seconds", "finalizer"),
 )
 

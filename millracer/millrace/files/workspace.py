@@ -13,7 +13,8 @@ from pathlib import Path
 from millracer.errors import WorkspaceUnusable
 from millracer.system.files import TEMPORARY_SUFFIX, remove_unlocked, write_atomically
 
-_KEPT_LOGS = 20
+_KEPT_DAEMON_LOGS = 20
+_KEPT_WATCH_LOGS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,10 @@ class WorkspacePaths:
         return self.own / "fleet"
 
     def remove_old_logs(self) -> None:
-        """Remove the output of all but the last 20 daemons, best effort."""
-        for log in sorted(self.logs.glob("daemon-*.log"))[:-_KEPT_LOGS]:
+        """Remove the output of all but the last 20 daemons and 200 watchers, best effort."""
+        daemons = sorted(self.logs.glob("daemon-*.log"))
+        watchers = sorted(self.logs.glob("watch-*.log"), key=_written_at)
+        for log in (*daemons[:-_KEPT_DAEMON_LOGS], *watchers[:-_KEPT_WATCH_LOGS]):
             with suppress(OSError):
                 log.unlink()
 
@@ -149,3 +152,10 @@ class WorkspacePaths:
 
 def _item_lock_name(item_id: str) -> str:
     return f"item-{item_id}.lock"
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:  # another process removed it
+        return 0.0

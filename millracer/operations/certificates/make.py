@@ -36,11 +36,11 @@ from millracer.errors import CertificateImpossible, ExitCode, InvalidRequest
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, Target
 from millracer.operations.control import require_workspace
+from millracer.operations.items.check_item import check_item
 from millracer.operations.items.find_item import find_item
 from millracer.operations.items.item_reports import READ_SECONDS
 from millracer.ports import Backend, CertificateSigner, Repository, WorkTree
 from millracer.redaction.process import redact
-from millracer.run.check_bench import CheckBench, files_to_check
 from millracer.schemas.certificate.results import CertifyResult
 from millracer.schemas.certificate.statement import write_statement, write_test_results
 from millracer.schemas.ops.item_payloads import ItemPayload
@@ -143,7 +143,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
     changes = repository.changes(item_status.item_id, wait, is_final=False)
     files = _require_files(item_status, changes, repository, wait)
     if checks is None:
-        checks = _run(item_status, demanded, root_path, context)
+        checks = check_item(item_status.item_id, demanded, root_path, context)
     evidence = millrace.trace_lineage(item_status)
     evidence = replace(evidence, demanded_checks=demanded.commands, checks=checks)
     certificate = _build(
@@ -226,27 +226,6 @@ def _require_tree(files: WorkTree) -> WorkTree:
         code="not_a_git_workspace",
         suggested_action="certificates need a workspace in a git repository",
     )
-
-
-def _run(
-    item_status: ItemStatus,
-    demanded: DemandedChecks,
-    root_path: str,
-    context: OperationContext,
-) -> tuple[CheckFact, ...]:
-    if not demanded.commands:
-        return ()
-    wait = Wait(context.cancellation)
-    repository = context.tools.repository(root_path)
-    bench = CheckBench(
-        item_id=item_status.item_id,
-        demanded=demanded,
-        runner=context.tools.check_runner(),
-        clock=context.clock,
-        wait=wait,
-    )
-    with files_to_check(demanded.place, repository, wait, root_path) as export:
-        return bench.run(export)
 
 
 def _build(  # noqa: PLR0913 - the sources of a certificate

@@ -103,7 +103,7 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
 
     Raises:
         FleetError: the fleet to compare the lease with is not set up, or refuses the caller.
-        KeyUnusable: a key cannot be read, or no key is trusted.
+        KeyUnusable: a key cannot be read or is in the workspace, or no key is trusted.
         UsageError: a rerun needs a commit.
         InvalidRequest: the workspace cannot be used.
         Cancelled: the caller requested a stop.
@@ -114,7 +114,10 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
             suggested_action="name the commit with --commit",
         )
     context.cancellation.raise_if_cancelled()
-    opened = context.tools.keys().open(request.content, request.keys)
+    needs_place = request.commit is not None or request.with_evidence
+    place = context.find_workspace() if needs_place else None
+    workspace = None if place is None else place.root_path
+    opened = context.tools.keys().open(request.content, request.keys, workspace)
     if opened.payload is None:
         return _answer_with(VerifyResult.of_findings((opened.finding,)))
     certificate = _read(opened)
@@ -122,14 +125,12 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
         wrong = unverified(VerificationStep.FORMAT, "not_a_completion", certificate)
         result = VerifyResult.of_findings((opened.finding, wrong), key_id=opened.key_id)
         return _answer_with(result)
-    needs_place = request.commit is not None or request.with_evidence
     observed = Observed(
         required_checks=request.required_checks,
         lease=_find_lease(certificate, context) if request.with_lease else None,
     )
     warnings = context.memory.warnings
-    if needs_place:
-        place = context.find_workspace()
+    if place is not None:
         observed = _Verifier(request, context, place).observe(certificate, observed)
         warnings = (*place.warnings, *warnings)
     findings = (

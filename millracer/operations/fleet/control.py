@@ -6,7 +6,6 @@ import math
 from datetime import timedelta
 from typing import Final
 
-from millracer.cancellation import Wait
 from millracer.domain.control import CONTROL_EXIT_CODES, ControlOutcome
 from millracer.domain.fleet.items import CancelVerdict, FleetItem, FleetItemState
 from millracer.domain.operations.fleet_requests import (
@@ -24,7 +23,13 @@ from millracer.domain.run.result import NextStep
 from millracer.errors import InvalidRequest
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
-from millracer.operations.fleet.follow import await_ends, find_detail
+from millracer.operations.fleet.follow import (
+    OutageTolerance,
+    await_end,
+    find_named,
+    read_item,
+    wait_of,
+)
 from millracer.operations.fleet.steps import next_steps
 from millracer.ports.fleet_store import FleetStore
 from millracer.schemas.fleet.control import FleetControlResult
@@ -46,13 +51,12 @@ def answer_cancel(
         MillracerError: the fleet cannot be reached.
     """
     with context.open_fleet() as store:
-        item = find_detail(store, request.work_item_id).item
+        item = find_named(store, request.work_item_id).item
         verdict = store.cancel(item.item_id, request.reason or DEFAULT_REASON)
         if verdict is CancelVerdict.REQUESTED:
-            wait = Wait(context.cancellation).within(request.wait_seconds)
-            (detail,) = await_ends(store, (item.item_id,), wait, context.fleet.on_change)
+            detail = await_end(store, item.item_id, context, request.wait_seconds)
         else:
-            detail = find_detail(store, item.item_id)
+            detail = read_item(store, item.item_id)
     outcome, message = _cancelled(verdict, detail.item)
     return _answer(
         OperationName.FLEET_CANCEL,
@@ -85,14 +89,14 @@ def answer_retry(
         MillracerError: the fleet cannot be reached.
     """
     with context.open_fleet() as store:
-        item = find_detail(store, request.work_item_id).item
+        item = find_named(store, request.work_item_id).item
         if not store.retry(item.item_id):
             raise InvalidRequest(
                 f"{item.item_id} was not set aside; it is {item.state.replace('_', ' ')}",
                 field="work_item_id",
                 suggested_action=f"read it with `millracer fleet show {item.item_id}`",
             )
-        item = find_detail(store, item.item_id).item
+        item = read_item(store, item.item_id).item
     return _answer(
         OperationName.FLEET_RETRY,
         ControlOutcome.DONE,
@@ -122,14 +126,9 @@ def answer_drain(
         if request.undo:
             message = f"{host} starts items again"
             return _answer(OperationName.FLEET_DRAIN, ControlOutcome.DONE, message, subject=host)
-        wait = Wait(context.cancellation)
-        if not request.wait:
-            wait = wait.within(0)
-        elif request.wait_seconds is not None:
-            wait = wait.within(request.wait_seconds)
-        running = wait.until(
-            lambda: _running(store, host), lambda found: not found, every=_POLL_SECONDS
-        )
+        wait = wait_of(context, request.wait_seconds if request.wait else 0)
+        reads = OutageTolerance(lambda: _running(store, host))
+        running = wait.until(reads.read, lambda found: not found, every=_POLL_SECONDS)
     undo = NextStep("end the drain", f"millracer fleet drain {host} --undo")
     if running and request.wait:
         outcome = ControlOutcome.NOT_CONFIRMED
@@ -192,14 +191,16 @@ def answer_resume(
 def answer_forget(
     request: FleetForgetRequest, context: OperationContext
 ) -> Answer[FleetControlResult]:
-    """Remove a workspace without open items.
+    """Remove a workspace without open items, or give up its lost checkout.
 
     Raises:
-        InvalidRequest: the fleet has no such workspace, or it has open items.
+        InvalidRequest: the fleet has no such workspace, it has open items, or its host is not away.
         MillracerError: the fleet cannot be reached.
     """
     name = request.workspace_id
     with context.open_fleet() as store:
+        if request.lost:
+            return _answer_lost(name, store)
         if not store.forget_workspace(name):
             known = {each.workspace_id for each in store.list_workspaces()}
             if name not in known:
@@ -208,9 +209,22 @@ def answer_forget(
                 f"{name} has open items",
                 field="workspace_id",
                 suggested_action=f"list them with `millracer fleet ps --workspace {name}`, and "
-                "wait for their ends or cancel them",
+                "wait for their ends or cancel them; if the checkout is lost, add --lost",
             )
     message = f"the fleet forgot {name}; its checkout is unchanged"
+    return _answer(OperationName.FLEET_FORGET, ControlOutcome.DONE, message, subject=name)
+
+
+def _answer_lost(name: str, store: FleetStore) -> Answer[FleetControlResult]:
+    if not store.release_workspace(name):
+        if name not in {each.workspace_id for each in store.list_workspaces()}:
+            raise _unknown_workspace(name)
+        raise InvalidRequest(
+            f"the host of {name} is not away",
+            field="workspace_id",
+            suggested_action="stop its worker first; `millracer fleet hosts` lists the hosts",
+        )
+    message = f"the next checkout that registers {name} takes its open items"
     return _answer(OperationName.FLEET_FORGET, ControlOutcome.DONE, message, subject=name)
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from millracer.cancellation import Wait
-from millracer.domain.fleet.items import FleetItem, FleetItemDetail, FleetItemState, ItemFilter
+from millracer.domain.fleet.items import FleetItem, FleetItemDetail, FleetItemState
 from millracer.errors import FleetUnreachable, InvalidRequest
+from millracer.operations.context import OperationContext
 from millracer.ports.fleet_store import FleetStore
 
 _POLL_SECONDS: Final = 0.5
 #: A wait survives this much time without the database.
 _OUTAGE_SECONDS: Final = 60.0
 
+_Value = TypeVar("_Value")
 
-def find_detail(store: FleetStore, name: str) -> FleetItemDetail:
-    """Return the item with an id, or with a unique beginning of it.
+
+def find_named(store: FleetStore, name: str) -> FleetItemDetail:
+    """Return the item that a user names by its id, or by a unique beginning of it.
 
     Raises:
         InvalidRequest: the fleet has no such item, or several.
@@ -26,60 +29,124 @@ def find_detail(store: FleetStore, name: str) -> FleetItemDetail:
     found = store.find_item(name)
     if found is not None:
         return found
-    listed = store.list_items(ItemFilter(open_only=False)).items if name else ()
-    ids = [each.item_id for each in listed if each.item_id.startswith(name)]
-    if len(ids) == 1:
-        found = store.find_item(ids[0])
+    ids = store.find_ids(name) if name else ()
+    if len(ids) > 1:
+        raise _not_found(f"several items that begin with {name!r:.200}")
+    if not ids:
+        raise _not_found(f"no item {name!r:.200}")
+    return read_item(store, ids[0])
+
+
+def read_item(store: FleetStore, item_id: str) -> FleetItemDetail:
+    """Return the item with an id.
+
+    Raises:
+        InvalidRequest: the fleet has no such item, as after a prune.
+        FleetUnreachable: the database cannot be reached.
+    """
+    found = store.find_item(item_id)
     if found is None:
-        problem = f"{len(ids)} items begin with {name!r:.200}" if ids else f"no item {name!r:.200}"
-        raise InvalidRequest(
-            f"the fleet has {problem}",
-            field="work_item_id",
-            suggested_action="list the items with `millracer fleet ps --all`",
-        )
+        raise _not_found(f"no item {item_id!r:.200}")
     return found
 
 
+def _not_found(problem: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"the fleet has {problem}",
+        field="work_item_id",
+        suggested_action="list the items with `millracer fleet ps --all`",
+    )
+
+
+class OutageTolerance(Generic[_Value]):
+    """Repeat a read of the fleet, and survive an outage of the database of at most a minute.
+
+    Args:
+        read: one read; it raises FleetUnreachable during an outage.
+        on_outage: called with the error at the start of each outage.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], _Value],
+        on_outage: Callable[[FleetUnreachable], None] = lambda _error: None,
+    ) -> None:
+        self._read = read
+        self._on_outage = on_outage
+        self._values: list[_Value] = []
+        self._away_since: float | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the last read failed."""
+        return self._away_since is not None
+
+    def read(self) -> _Value:
+        """Return the value; during an outage, the last one that was read.
+
+        Raises:
+            FleetUnreachable: the first read failed, or the outage lasts longer than a minute.
+        """
+        try:
+            self._values = [self._read()]
+            self._away_since = None
+        except FleetUnreachable as error:
+            if not self._values:
+                raise
+            if self._away_since is None:
+                self._away_since = time.monotonic()
+                self._on_outage(error)
+            if time.monotonic() - self._away_since > _OUTAGE_SECONDS:
+                raise
+        return self._values[0]
+
+
+def wait_of(context: OperationContext, seconds: float | None) -> Wait:
+    """Return the wait of an operation; None: without a limit."""
+    wait = Wait(context.cancellation)
+    return wait if seconds is None else wait.within(seconds)
+
+
 def await_ends(
-    store: FleetStore,
-    item_ids: Sequence[str],
-    wait: Wait,
-    on_change: Callable[[FleetItem], None],
+    store: FleetStore, item_ids: Sequence[str], context: OperationContext, seconds: float | None
 ) -> list[FleetItemDetail]:
-    """Return the items once all have ended or the wait is over.
+    """Return the items once all have ended or the time is over.
+
+    The context's listener gets each item first, and after each change.
 
     Args:
         store: the fleet.
-        item_ids: existing items.
-        wait: bounds the wait.
-        on_change: called with each item first, and after each change.
+        item_ids: ids of existing items.
+        context: its cancellation ends the wait.
+        seconds: the longest wait; None: no limit.
 
     Raises:
+        InvalidRequest: an item was pruned meanwhile.
         FleetUnreachable: the database was away for a minute, or at the first read.
         Cancelled: the caller requested a stop.
     """
-    shown: dict[str, object] = {}
     found: dict[str, FleetItemDetail] = {}
-    away_since: float | None = None
-    while True:
-        try:
-            for item_id in item_ids:
-                if item_id in found and found[item_id].item.state is FleetItemState.ENDED:
-                    continue
-                detail = find_detail(store, item_id)
-                found[item_id] = detail
-                if shown.get(item_id) != (seen := _visible(detail.item)):
-                    shown[item_id] = seen
-                    on_change(detail.item)
-            away_since = None
-        except FleetUnreachable:
-            away_since = away_since or time.monotonic()
-            if len(found) < len(set(item_ids)) or time.monotonic() - away_since > _OUTAGE_SECONDS:
-                raise
-        items = [each.item for each in found.values()]
-        if wait.expired or all(each.state is FleetItemState.ENDED for each in items):
-            return [found[item_id] for item_id in item_ids]
-        wait.sleep(_POLL_SECONDS)
+
+    def read() -> bool:
+        for item_id in item_ids:
+            known = found.get(item_id)
+            if known is not None and known.item.state is FleetItemState.ENDED:
+                continue
+            detail = found[item_id] = read_item(store, item_id)
+            if known is None or _visible(known.item) != _visible(detail.item):
+                context.fleet.on_change(detail.item)
+        return all(each.item.state is FleetItemState.ENDED for each in found.values())
+
+    wait_of(context, seconds).until(OutageTolerance(read).read, every=_POLL_SECONDS)
+    return [found[item_id] for item_id in item_ids]
+
+
+def await_end(
+    store: FleetStore, item_id: str, context: OperationContext, seconds: float | None
+) -> FleetItemDetail:
+    """Return one item once it has ended or the time is over; raises as `await_ends` does."""
+    (detail,) = await_ends(store, (item_id,), context, seconds)
+    return detail
 
 
 def _visible(item: FleetItem) -> object:

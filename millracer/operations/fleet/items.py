@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from millracer.cancellation import Wait
 from millracer.domain.fleet.items import FleetItemDetail, FleetItemState
 from millracer.domain.fleet.outcomes import exit_code_of_item, worst_of
 from millracer.domain.operations.fleet_requests import (
@@ -12,7 +11,7 @@ from millracer.domain.operations.fleet_requests import (
 from millracer.errors import ExitCode, InvalidRequest
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
-from millracer.operations.fleet.follow import await_ends, find_detail
+from millracer.operations.fleet.follow import await_end, await_ends, find_named
 from millracer.operations.fleet.steps import next_steps
 from millracer.schemas.fleet.item import FleetItemResult, describe_detail
 from millracer.schemas.fleet.report import describe_item
@@ -27,11 +26,9 @@ def answer_show(request: FleetShowRequest, context: OperationContext) -> Answer[
         MillracerError: the fleet cannot be reached.
     """
     with context.open_fleet() as store:
-        detail = find_detail(store, request.work_item_id)
+        detail = find_named(store, request.work_item_id)
         if request.wait:
-            wait = _wait(context, request.wait_seconds)
-            ids = (detail.item.item_id,)
-            (detail,) = await_ends(store, ids, wait, context.fleet.on_change)
+            detail = await_end(store, detail.item.item_id, context, request.wait_seconds)
     is_lost = detail.item.state is FleetItemState.ENDED and not detail.item.completed
     return Answer(
         result=describe_detail(detail, () if is_lost else next_steps(detail.item)),
@@ -52,10 +49,9 @@ def answer_wait(request: FleetWaitRequest, context: OperationContext) -> Answer[
             field="work_item_ids",
             suggested_action="name items that `millracer fleet ps` lists",
         )
-    wait = _wait(context, request.wait_seconds)
     with context.open_fleet() as store:
-        ids = [find_detail(store, name).item.item_id for name in request.work_item_ids]
-        details = await_ends(store, ids, wait, context.fleet.on_change)
+        ids = [find_named(store, name).item.item_id for name in request.work_item_ids]
+        details = await_ends(store, ids, context, request.wait_seconds)
     timed_out = any(each.item.state is not FleetItemState.ENDED for each in details)
     return Answer(
         result=FleetWaitResult(
@@ -65,11 +61,6 @@ def answer_wait(request: FleetWaitRequest, context: OperationContext) -> Answer[
         if timed_out
         else worst_of(exit_code_of_item(each.item, each.result) for each in details),
     )
-
-
-def _wait(context: OperationContext, seconds: float | None) -> Wait:
-    wait = Wait(context.cancellation)
-    return wait if seconds is None else wait.within(seconds)
 
 
 def _exit_code(detail: FleetItemDetail, *, waited: bool) -> ExitCode:

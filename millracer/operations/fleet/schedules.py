@@ -10,7 +10,7 @@ from millracer.domain.operations.fleet_requests import FleetSchedulesRequest, Sc
 from millracer.errors import ExitCode, InvalidRequest
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
-from millracer.operations.fleet.follow import find_detail
+from millracer.operations.fleet.follow import read_item
 from millracer.operations.fleet.submit import refuse
 from millracer.operations.fleet.task import request_of, submission_of
 from millracer.ports.fleet_store import FleetStore
@@ -126,9 +126,9 @@ def _run(store: FleetStore, schedule: FleetSchedule, context: OperationContext) 
         workspace_id=schedule.workspace_id,
         idempotency_key=f"{schedule.name}@{at}",
     )
-    verdict = store.submit(submission).verdict
-    refuse(verdict, submission.item_id, schedule.workspace_id, None)
-    return find_detail(store, submission.item_id).item
+    submitted = store.submit(submission)
+    refuse(submitted.verdict, submission.item_id, schedule.workspace_id, None)
+    return submitted.item or read_item(store, submission.item_id).item
 
 
 def _given(text: str | None, field: str) -> str:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from millracer.cancellation import Cancelled, Wait
-from millracer.domain.failures import CallerCancelled, exit_code_of_cancel
-from millracer.domain.fleet.items import FleetItem, FleetItemDetail, FleetItemState, SubmitVerdict
+from millracer.cancellation import Cancelled
+from millracer.domain.failures import CallerCancelled, exit_code_of_failure
+from millracer.domain.fleet.items import (
+    FIRST_PRIORITY,
+    LAST_PRIORITY,
+    FleetItem,
+    FleetItemDetail,
+    FleetItemState,
+    SubmitVerdict,
+)
 from millracer.domain.fleet.outcomes import exit_code_of_item
 from millracer.domain.operations.fleet_requests import FleetSubmitRequest
 from millracer.domain.run.result import ErrorRecord
-from millracer.errors import ExitCode, IdempotencyConflict, InvalidRequest
+from millracer.errors import (
+    ExitCode,
+    FleetError,
+    IdempotencyConflict,
+    InvalidRequest,
+    MillracerError,
+)
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
-from millracer.operations.fleet.follow import await_ends, find_detail
+from millracer.operations.fleet.follow import await_end, read_item
 from millracer.operations.fleet.steps import next_steps
 from millracer.operations.fleet.task import request_of, submission_of
-from millracer.ports.fleet_store import FleetStore
-from millracer.schemas.fleet.report import describe_item, error_of
+from millracer.schemas.fleet.report import describe_item, error_of, stored_result
 from millracer.schemas.fleet.submit import FleetSubmitResult
 from millracer.schemas.run.document import StepDocument
 
@@ -36,6 +48,7 @@ def answer_submit(
             field="workspace_id",
             suggested_action="name a workspace that `millracer fleet workspaces` lists",
         )
+    _check_start(request)
     submission = submission_of(
         request_of(request.task),
         workspace_id=request.workspace_id,
@@ -44,16 +57,26 @@ def answer_submit(
         not_before=request.not_before,
     )
     with context.open_fleet() as store:
-        verdict = store.submit(submission).verdict
+        submitted = store.submit(submission)
+        verdict = submitted.verdict
         refuse(verdict, submission.item_id, request.workspace_id, request.label)
-        detail = find_detail(store, submission.item_id)
-        stopped: CallerCancelled | None = None
-        if request.wait:
-            try:
-                detail = _await_end(store, request, detail, context)
-            except Cancelled as cancelled:  # the item is stored: report it
-                stopped = CallerCancelled(cancelled.reason)
-    return _answer(request, verdict, detail, stopped)
+        item = submitted.item or read_item(store, submission.item_id).item
+        detail = FleetItemDetail(item=item, request=submission.request, result=None)
+        problem: MillracerError | None = None
+        try:  # the item is stored: every end of this block reports it
+            if request.wait:
+                detail = await_end(store, item.item_id, context, request.wait_seconds)
+            elif item.state is FleetItemState.ENDED:
+                detail = read_item(store, item.item_id)
+        except Cancelled as cancelled:
+            problem = CallerCancelled(cancelled.reason, _instead_of_submitting(item))
+        except FleetError as error:
+            problem = MillracerError(
+                f"{item.item_id} is stored, but cannot be read: {error.message}",
+                code=error.code,
+                suggested_action=_instead_of_submitting(item),
+            )
+    return _answer(request, verdict, detail, problem)
 
 
 def refuse(
@@ -89,42 +112,53 @@ def refuse(
             return
 
 
-def _await_end(
-    store: FleetStore,
-    request: FleetSubmitRequest,
-    detail: FleetItemDetail,
-    context: OperationContext,
-) -> FleetItemDetail:
-    wait = Wait(context.cancellation)
-    if request.wait_seconds is not None:
-        wait = wait.within(request.wait_seconds)
-    (ended,) = await_ends(store, (detail.item.item_id,), wait, context.fleet.on_change)
-    return ended
+def _check_start(request: FleetSubmitRequest) -> None:
+    if not FIRST_PRIORITY <= request.priority <= LAST_PRIORITY:
+        raise InvalidRequest(
+            f"the priority {request.priority} is not between {FIRST_PRIORITY} and {LAST_PRIORITY}",
+            field="priority",
+            suggested_action=f"use a whole number from {FIRST_PRIORITY} to {LAST_PRIORITY}; a "
+            "smaller one starts earlier",
+        )
+    if request.not_before is not None and request.not_before.utcoffset() is None:
+        raise InvalidRequest(
+            f"the earliest start {request.not_before.isoformat()} has no time zone",
+            field="not_before",
+            suggested_action="give it a time zone, such as UTC",
+        )
+
+
+def _instead_of_submitting(item: FleetItem) -> str:
+    """Return the next step after an interrupted wait: without a key, a repetition is new work."""
+    return f"do not submit it again; wait for it with `millracer fleet wait {item.item_id}`"
 
 
 def _answer(
     request: FleetSubmitRequest,
     verdict: SubmitVerdict,
     detail: FleetItemDetail,
-    stopped: CallerCancelled | None,
+    problem: MillracerError | None,
 ) -> Answer[FleetSubmitResult]:
-    item: FleetItem = detail.item
+    item = detail.item
+    timed_out = request.wait and problem is None and item.state is not FleetItemState.ENDED
     exit_code = ExitCode.COMPLETED
-    if stopped is not None:
-        exit_code = exit_code_of_cancel(stopped.reason)
+    if problem is not None:
+        exit_code = exit_code_of_failure(problem)
+    elif timed_out:
+        exit_code = ExitCode.TIMED_OUT
     elif request.wait:
-        is_ended = item.state is FleetItemState.ENDED
-        exit_code = exit_code_of_item(item, detail.result) if is_ended else ExitCode.TIMED_OUT
+        exit_code = exit_code_of_item(item, detail.result)
     return Answer(
         result=FleetSubmitResult(
             request_id=request.task.request_id,
             verdict=verdict,
             item=describe_item(item),
-            result=None if detail.result is None else dict(detail.result),
+            timed_out=timed_out,
+            result=stored_result(detail.result),
             warnings=[str(warning) for warning in request.task.warnings],
-            errors=[] if stopped is None else [error_of(stopped)],
+            errors=[] if problem is None else [error_of(problem)],
             next_steps=[StepDocument.of(step) for step in next_steps(item)],
         ),
         exit_code=exit_code,
-        error=None if stopped is None else ErrorRecord.of(stopped),
+        error=None if problem is None else ErrorRecord.of(problem),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -53,15 +52,12 @@ def perform_on_fleet(  # noqa: PLR0913 - the ports
         MillracerError: the operation failed.
         Cancelled: the caller asked to stop.
     """
-    context = OperationContext(
+    context = OperationContext.without_workspace(
         tools=tools,
         memory=memory,
         options=options,
         clock=clock,
         cancellation=cancellation,
-        find_workspace=_no_workspace,
-        new_identity=lambda: secrets.token_hex(16),
-        session_id="",
         fleet=fleet,
     )
     request = _request(operation, read)
@@ -151,12 +147,4 @@ def _error(document: Mapping[str, Any]) -> OpsErrorDocument:
             code=str(document.get("code") or "failed"),
             suggested_action=document.get("suggested_action"),
         )
-    )
-
-
-def _no_workspace() -> NoReturn:
-    raise InvalidRequest(
-        "an action on a fleet has no workspace on this machine",
-        field="workspace_ref",
-        suggested_action="leave workspace_ref.root_path out",
     )

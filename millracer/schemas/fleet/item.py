@@ -12,18 +12,18 @@ from millracer.domain.run.result import NextStep
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import NEVER_REDACTED, Published
 from millracer.schemas.fleet.report import (
+    ENVELOPE,
     FleetItemDocument,
     FleetReport,
     StoredResult,
     describe_item,
     error_of,
+    stored_result,
 )
 from millracer.schemas.run.document import StepDocument
 
 #: The parts of an ops result that prove its completion.
 _CERTIFIED = ("fleet", "completion", "evidence_refs")
-#: The key of the signed envelope in a stored result.
-_ENVELOPE = "certificate"
 
 
 class RefusedDocument(Published):
@@ -50,7 +50,8 @@ class FleetItemResult(FleetReport):
     Attributes:
         item: the item; null if it could not be read.
         request: the ops request that its host performs; null with `item`.
-        result: the ops result that its host delivered; null before its end.
+        result: the ops result that its host delivered, without its signed certificate; null before
+            its end.
         certificate: of an item that ended: the lease under which it ended (`fleet`), what was
             proven (`completion`), and the sources of the proof (`evidence_refs`); null before.
             It is not signed.
@@ -88,14 +89,14 @@ def describe_detail(
     return FleetItemResult(
         item=describe_item(detail.item),
         request=dict(detail.request),
-        result=None
-        if result is None
-        else {name: value for name, value in result.items() if name != _ENVELOPE},
+        result=stored_result(result),
         certificate=None
         if result is None
         else {name: result[name] for name in _CERTIFIED if name in result},
-        signed_certificate=None if result is None else result.get(_ENVELOPE),
-        refused=[RefusedDocument.of(each, result=dict(each.result)) for each in detail.refused],
+        signed_certificate=None if result is None else result.get(ENVELOPE),
+        refused=[
+            RefusedDocument.of(each, result=stored_result(each.result)) for each in detail.refused
+        ],
         warnings=[str(warning) for warning in warnings],
         next_steps=[StepDocument.of(step) for step in steps],
     )

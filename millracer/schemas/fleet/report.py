@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, overload
 
 from pydantic import Field
 
@@ -138,5 +139,21 @@ def error_of(error: MillracerError) -> ErrorDocument:
     return ErrorDocument.of(ErrorRecord.of(error))
 
 
-#: An ops result as its host delivered it.
+#: An ops result as its host delivered it, without the signed certificate.
 StoredResult = dict[str, Any]
+#: The key of the signed certificate in an ops result that a host delivered.
+ENVELOPE: Final = "certificate"
+
+
+@overload
+def stored_result(delivered: Mapping[str, Any]) -> StoredResult: ...
+@overload
+def stored_result(delivered: Mapping[str, Any] | None) -> StoredResult | None: ...
+def stored_result(delivered: Mapping[str, Any] | None) -> StoredResult | None:
+    """Return the published form of a delivered ops result; None for None.
+
+    It lacks the signed certificate: redaction of the document would break the signature.
+    """
+    if delivered is None:
+        return None
+    return {name: value for name, value in delivered.items() if name != ENVELOPE}

@@ -60,7 +60,7 @@ class FleetCheckDocument(Published):
     """One check of the fleet and its finding.
 
     Attributes:
-        name: the check; docs/fleet.md describes each.
+        name: the check.
         level: the finding's severity.
         message: the finding as a sentence.
         next_command: fixes the problem; null if there is none.

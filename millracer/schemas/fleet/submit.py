@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from millracer.domain.fleet.items import SubmitVerdict
+from millracer.domain.fleet.items import FleetItemState, SubmitVerdict
 from millracer.errors import MillracerError
 from millracer.schemas.fleet.report import FleetItemDocument, FleetReport, StoredResult, error_of
 
@@ -17,14 +17,33 @@ class FleetSubmitResult(FleetReport):
         verdict: `new`: stored and dispatched; `known`: the same key, request and target exist
             already; null if nothing was stored.
         item: the item as it is now; null if nothing was stored.
-        result: the ops result of an item that ended; null before its end.
+        timed_out: the requested wait was over before the item had ended.
+        result: the ops result of an item that ended, without its signed certificate; null before
+            its end.
     """
 
     schema_version: Literal["millracer.fleet.submit.v1"] = "millracer.fleet.submit.v1"
     request_id: str | None = None
     verdict: SubmitVerdict | None = None
     item: FleetItemDocument | None = None
+    timed_out: bool = False
     result: StoredResult | None = None
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the item is stored, and is completed or need not have ended.
+
+        Raises:
+            FleetNotDone: otherwise; the error's `result` is this document.
+        """
+        super().raise_for_outcome()
+        item = self.item
+        if item is not None and item.state is FleetItemState.ENDED and not item.completed:
+            self.fail(
+                f"{item.work_item_id} ended as {item.outcome}, without proof",
+                item.outcome or "failed",
+            )
+        elif item is not None and self.timed_out:
+            self.fail(f"{item.work_item_id} has not ended", "timed_out")
 
 
 def describe_failure(

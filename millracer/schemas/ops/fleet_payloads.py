@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from millracer.domain.fleet.items import DEFAULT_PRIORITY
+from millracer.domain.fleet.items import DEFAULT_PRIORITY, FIRST_PRIORITY, LAST_PRIORITY
 from millracer.domain.operations.fleet_requests import ScheduleAction
 from millracer.schemas.base import OptionalText, TargetName, Text, also_named, offer_names
 from millracer.schemas.lenient import NAMES_TARGET
@@ -17,8 +17,6 @@ from millracer.schemas.ops.payloads import EnqueuePayload, Payload
 
 _ITEM_NAMES = ("item_id", "id")
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_FIRST_PRIORITY = 1
-_LAST_PRIORITY = 2**31 - 1
 
 
 class FleetSubmitPayload(EnqueuePayload):
@@ -35,7 +33,7 @@ class FleetSubmitPayload(EnqueuePayload):
 
     workspace_id: TargetName = None
     label: TargetName = None
-    priority: Annotated[int, Field(ge=_FIRST_PRIORITY, le=_LAST_PRIORITY), NAMES_TARGET] = (
+    priority: Annotated[int, Field(ge=FIRST_PRIORITY, le=LAST_PRIORITY), NAMES_TARGET] = (
         DEFAULT_PRIORITY
     )
     not_before: Annotated[AwareDatetime | None, Field(strict=False), NAMES_TARGET] = None
@@ -146,9 +144,11 @@ class FleetForgetPayload(Payload):
 
     Attributes:
         workspace_id: its id in the fleet, where `workspace_ref` does not name it.
+        lost: its checkout is lost; the next one that registers the id takes its open items.
     """
 
     workspace_id: TargetName = None
+    lost: bool = False
 
 
 class FleetPausePayload(Payload):

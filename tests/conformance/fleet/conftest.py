@@ -10,10 +10,13 @@ from tests.support.postgres import PostgresServer, new_fleet_database
 
 
 @pytest.fixture(scope="module")
-def fleet_database(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> FleetPlace:
+def fleet_database(
+    postgres_server: PostgresServer, request: pytest.FixtureRequest
+) -> Iterator[FleetPlace]:
     """A database with the fleet's schema, for the tests of one module."""
     name = f"fleet_{request.module.__name__.rpartition('.')[2]}"
-    return new_fleet_database(postgres_server, name)
+    yield new_fleet_database(postgres_server, name)
+    postgres_server.drop_database(name)
 
 
 @pytest.fixture

@@ -228,6 +228,7 @@ class HostAt:
                 workspace_id=workspace_id,
                 root=f"/src/{workspace_id}",
                 identity=identity,
+                secret=secret_of(workspace_id),
                 labels=labels,
             ),
         )
@@ -250,6 +251,11 @@ class HostAt:
 def identity_of(workspace_id: str) -> str:
     """Return the identity of the checkout of a workspace."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, workspace_id))
+
+
+def secret_of(workspace_id: str) -> str:
+    """Return the secret of the checkout of a workspace."""
+    return f"secret of {workspace_id}"
 
 
 def submission(item_id: str, **changes: Any) -> FleetSubmission:

@@ -6,6 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
 import psycopg
@@ -14,6 +16,7 @@ import pytest
 from millracer.domain.fleet.hosts import OpenVerdict, TakeVerdict
 from millracer.domain.fleet.items import CancelVerdict, FleetItemState, ItemFilter, SubmitVerdict
 from millracer.domain.fleet.setup import FleetPlace, FleetRole
+from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.fleet.store import PostgresFleet
 from millracer.fleet.urls import tuned_url
 from tests.conformance.fleet.scenes import (
@@ -249,3 +252,89 @@ def test_a_label_is_bound_once_by_many_hosts(postgres: PostgresScene) -> None:
         bound = [item_id for found in threads.map(bind, hosts) for item_id in found]
 
     assert sorted(bound) == [f"item-{number}" for number in range(4)]
+
+
+def test_what_another_host_claimed_is_dispatched_again(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    """An operator resumes a dispatch in the engine, and the host that claims it dies at once."""
+    postgres.as_owner().submit(submission("one"))
+    postgres.claim_next("a")
+    postgres.lose_claim("one")
+    postgres.execute(
+        "update dbos.workflow_status set executor_id = 'b', queue_name = '_dbos_internal_queue'"
+    )
+
+    assert host.store.reconcile("a", host.session, ()) == ("one",)
+    assert postgres.claim_next("a") == "one"
+
+
+def test_the_engines_rows_of_an_item_that_cannot_start_do_not_add_up(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    """Such as that of a workspace which the worker does not announce any more."""
+    postgres.as_owner().submit(submission("one"))
+    for _ in range(5):
+        postgres.claim_next("a")
+        postgres.end_dispatch("one", DispatchStatus.SUCCESS)
+        postgres.settle("one")
+        assert host.store.reconcile("a", host.session, ()) == ("one",)
+
+    with connected(postgres.place) as connection:
+        rows = connection.execute("select workflow_uuid, status from dbos.workflow_status")
+        assert rows.fetchall() == [("one~6", "ENQUEUED")]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "'hash', '[]', 1, null",
+        "'hash', '{}', 1, '-infinity'",
+        "'hash', '{}', 1, '290000-01-01'",
+    ],
+)
+def test_what_no_client_and_no_worker_could_read_is_not_stored(
+    postgres: PostgresScene, host: HostAt, values: str
+) -> None:
+    """One such item would make every list of items fail."""
+    place = postgres.place_of("joe", FleetRole.SUBMITTER)
+
+    with connected(place) as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute(f"select fleet.submit('one', 'shop', null, {values})".encode())
+
+
+def test_a_pause_ends_at_a_time_that_every_client_can_read(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    place = postgres.place_of("role-a", FleetRole.HOST)
+
+    with connected(place) as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute("select fleet.pause('shop', true, '', '290000-01-01')")
+
+
+def test_a_request_that_is_nested_too_deeply_is_taken_as_an_empty_one(
+    postgres: PostgresScene, host: HostAt
+) -> None:
+    """The item can be shown, and ends as failed on its host."""
+    nested = '{"a":' * 5000 + "1" + "}" * 5000
+    with connected(postgres.place_of("joe", FleetRole.SUBMITTER)) as connection:
+        connection.execute(
+            "select fleet.submit('one', 'shop', null, 'hash', %s, 1, null)", [nested]
+        )
+
+    found = postgres.as_owner().find_item("one")
+
+    assert found is not None
+    assert found.request == {}
+    assert host.run_next().request == {}
+
+
+def test_refused_results_of_unknown_items_are_pruned(postgres: PostgresScene, host: HostAt) -> None:
+    postgres.as_owner().submit(submission("one"))
+    lease = host.run_next()
+    assert not host.store.deliver(replace(lease, item_id="no-such"), result_of(lease))
+
+    postgres.as_owner().prune(timedelta(0))
+
+    with connected(postgres.place) as connection:
+        assert connection.execute("select item from fleet.refused").fetchall() == []

@@ -22,13 +22,17 @@ from millracer.domain.fleet.items import (
     WaitReason,
 )
 from millracer.domain.fleet.waiting import DispatchStatus
+from millracer.errors import FleetDenied, FleetError
+from millracer.fleet import store as store_module
 from tests.conformance.fleet.scenes import (
     HostAt,
+    PostgresScene,
     Scene,
     identity_of,
     item_of,
     new_uuid,
     result_of,
+    secret_of,
     submission,
 )
 
@@ -94,6 +98,18 @@ def test_a_repeated_submission_is_known_after_its_end_and_without_its_workspace(
     assert answer.verdict is SubmitVerdict.KNOWN
     assert answer.item is not None
     assert (answer.item.state, answer.item.completed) == (FleetItemState.ENDED, True)
+
+
+def test_a_submission_whose_item_cannot_be_returned_stores_nothing(
+    postgres: PostgresScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HostAt(postgres, "a").announce("shop")
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "_ITEM", "select 1 / 0 where %s is not null")
+        with pytest.raises(FleetError):
+            postgres.as_submitter().submit(submission("one"))
+
+    assert postgres.as_submitter().find_item("one") is None
 
 
 def test_the_request_is_kept_word_for_word(scene: Scene, host: HostAt) -> None:
@@ -198,7 +214,9 @@ def test_a_name_belongs_to_the_role_that_opened_it_first(scene: Scene, host: Hos
 
 
 def _announced(workspace_id: str, identity: str, root: str = "/new") -> AnnouncedWorkspace:
-    return AnnouncedWorkspace(workspace_id=workspace_id, root=root, identity=identity)
+    return AnnouncedWorkspace(
+        workspace_id=workspace_id, root=root, identity=identity, secret=secret_of(workspace_id)
+    )
 
 
 def test_a_workspace_belongs_to_one_checkout_of_one_host(scene: Scene, host: HostAt) -> None:
@@ -563,6 +581,25 @@ def test_a_claim_that_no_worker_performs_is_dispatched_again(scene: Scene, host:
     assert scene.claim_next("a") == "one"
 
 
+def test_an_item_that_fails_outside_its_run_again_and_again_is_set_aside(
+    scene: Scene, host: HostAt
+) -> None:
+    scene.as_submitter().submit(submission("one"))
+    for _ in range(10):
+        host.run_next()
+        scene.end_dispatch("one", DispatchStatus.ERROR)
+        scene.settle("one")
+        assert host.store.reconcile("a", host.session, ()) == ("one",)
+    host.run_next()
+    scene.end_dispatch("one", DispatchStatus.ERROR)
+    scene.settle("one")
+
+    assert host.store.reconcile("a", host.session, ()) == ()
+    assert item_of(scene.as_submitter(), "one").state is FleetItemState.SET_ASIDE
+    assert scene.as_owner().retry("one")
+    assert scene.claim_next("a") == "one"
+
+
 def test_an_item_cancelled_in_the_engine_runs_until_its_session_ends(
     scene: Scene, host: HostAt
 ) -> None:
@@ -573,6 +610,77 @@ def test_an_item_cancelled_in_the_engine_runs_until_its_session_ends(
     assert item_of(scene.as_submitter(), "one").state is FleetItemState.RUNNING
     assert host.store.deliver(lease, result_of(lease))
     assert item_of(scene.as_submitter(), "one").completed
+
+
+# -- lost checkouts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_the_items_of_a_lost_checkout_are_done_in_the_next_one(
+    scene: Scene, host: HostAt, name: str
+) -> None:
+    """The disk of a host is lost while an item runs: nothing there can end the item."""
+    owner = scene.as_owner()
+    owner.submit(submission("one"))
+    lost = host.run_next()
+    assert not owner.release_workspace("shop")  # the host is there
+    scene.fall_silent("a")
+    assert owner.release_workspace("shop")
+
+    new = HostAt(scene, name)
+    fresh = AnnouncedWorkspace(
+        workspace_id="shop", root="/new", identity=identity_of("new"), secret="new"
+    )
+    assert new.store.register(new.session, fresh) is RegisterVerdict.REGISTERED
+    assert scene.claim_next(name) == "one"
+    lease = new.take("one", "new")
+    assert not host.store.deliver(lost, result_of(lost))
+    assert new.store.deliver(lease, result_of(lease))
+
+
+def test_a_checkout_is_given_up_by_an_operator_alone_and_replaced_once(
+    scene: Scene, host: HostAt
+) -> None:
+    other = HostAt(scene, "b")
+    scene.fall_silent("a")
+    with pytest.raises(FleetDenied):
+        other.store.release_workspace("shop")
+    assert not scene.as_owner().release_workspace("no-such")
+    assert scene.as_owner().release_workspace("shop")
+
+    new, again = (_announced("shop", identity_of(each)) for each in ("new", "again"))
+    assert other.store.register(other.session, new) is RegisterVerdict.REGISTERED
+    assert other.store.register(other.session, again) is RegisterVerdict.OTHER_CHECKOUT
+
+
+# -- what the engine starts too early -------------------------------------------------------------
+
+
+def test_an_item_is_not_taken_before_its_earliest_start(scene: Scene, host: HostAt) -> None:
+    """The engine goes by the clock of any host, and one may be fast."""
+    scene.as_submitter().submit(submission("later", not_before=_later()))
+    scene.as_submitter().submit(submission("now"))
+
+    early = host.store.take(host.session, "later", identity_of("shop"))
+
+    assert early.verdict is TakeVerdict.HELD
+    assert item_of(scene.as_submitter(), "later").attempts == 0
+    assert host.take("now").epoch == 1
+
+
+def test_an_item_is_not_taken_in_a_paused_workspace_unless_it_was_before(
+    scene: Scene, host: HostAt
+) -> None:
+    for name in ("one", "two"):
+        scene.as_submitter().submit(submission(name))
+    host.take("one")
+    host.store.pause("shop", paused=True)
+
+    assert host.take("one").attempt == 2
+    held = host.store.take(host.session, "two", identity_of("shop"))
+    assert held.verdict is TakeVerdict.HELD
+    host.store.pause("shop", paused=False)
+    assert host.take("two").attempt == 1
 
 
 # -- labels ---------------------------------------------------------------------------------------
@@ -685,6 +793,17 @@ def test_a_draining_host_starts_nothing(scene: Scene, host: HostAt) -> None:
 
 
 # -- lists ----------------------------------------------------------------------------------------
+
+
+def test_items_are_found_by_their_beginnings(scene: Scene, host: HostAt) -> None:
+    store = scene.as_submitter()
+    for name in ("fix-a", "fix-b", "fix-c", "sort%"):
+        store.submit(submission(name))
+
+    assert store.find_ids("fix-b") == ("fix-b",)
+    assert store.find_ids("so") == store.find_ids("sort%") == ("sort%",)
+    assert len(store.find_ids("fix-")) == 2
+    assert store.find_ids("fix_") == store.find_ids("%") == ()
 
 
 def test_the_reason_names_what_an_item_waits_for(scene: Scene) -> None:

@@ -26,7 +26,7 @@ from tests.support.certificates import (
     concluded,
 )
 
-_VERIFIED, _UNVERIFIED, _CONTRADICTED = 0, 3, 4
+_VERIFIED, _USAGE, _UNVERIFIED, _CONTRADICTED = 0, 2, 3, 4
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +148,19 @@ def test_a_key_in_the_file_is_not_trusted(
     assert verify(forged, made) == (_UNVERIFIED, {"untrusted_key"})
 
 
+def test_a_key_of_the_commit_under_test_is_not_trusted(
+    own: CertifiedWorkspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate, key = own.root.parent / "certificate.json", own.root / "key.pub"
+    certificate.write_bytes(own.sign(own.certificate()))
+    key.write_bytes(own.public.read_bytes())
+
+    words = ("verify", str(certificate), "--workspace", str(own.root), "--json", "--key", str(key))
+    assert invoke(list(words)) == _USAGE
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert error["code"] == "key_unusable"
+
+
 def test_another_payload_type(made: CertifiedWorkspace, verify: _Verify) -> None:
     honest = made.certificate()
 
@@ -179,6 +192,38 @@ def test_a_file_that_is_not_an_envelope(
     made: CertifiedWorkspace, verify: _Verify, content: bytes
 ) -> None:
     assert verify(content, made) == (_UNVERIFIED, {"not_a_certificate"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"payloadType": "\ud800"},
+        {"payloadType": None},
+        {"payload": "\ud800"},
+        {"signatures": "words"},
+        {"signatures": [{"keyid": ["a"], "sig": "AA=="}]},
+    ],
+)
+def test_an_envelope_with_values_of_other_types(
+    made: CertifiedWorkspace, verify: _Verify, change: dict[str, Any]
+) -> None:
+    changed = changed_envelope(made.sign(made.certificate()), **change)
+
+    assert verify(changed, made) == (_UNVERIFIED, {"not_a_certificate"})
+
+
+def test_one_trusted_signature_among_others_is_enough(
+    made: CertifiedWorkspace, verify: _Verify, tmp_path: Path
+) -> None:
+    honest = made.sign(made.certificate())
+    (own,) = json.loads(honest)["signatures"]
+    (foreign,) = json.loads(_other_key(tmp_path).sign(made.certificate()))["signatures"]
+    wrong = {**own, "sig": foreign["sig"]}
+
+    assert verify(changed_envelope(honest, signatures=[foreign, own]), made)[0] == _VERIFIED
+    assert verify(changed_envelope(honest, signatures=[foreign, wrong]), made)[0] == _CONTRADICTED
+    twice = verify(changed_envelope(honest, signatures=[wrong, own]), made)
+    assert twice == (_UNVERIFIED, {"not_a_certificate"})
 
 
 def _with(payload: bytes, change: Callable[[Any], object]) -> bytes:
@@ -410,6 +455,30 @@ def test_a_replay_for_the_same_files_with_another_history(
     assert here == (_UNVERIFIED, {"other_history"})
     shallow = verify(honest, own, "--workspace", str(clone), "--commit", "HEAD")
     assert shallow == (_UNVERIFIED, {"base_unknown"})
+
+
+def test_a_replaced_commit(own: CertifiedWorkspace, verify: _Verify) -> None:
+    honest = own.sign(own.certificate())
+    certified = own.git("rev-parse", "HEAD")
+    (own.root / "made.txt").write_text("other\n", encoding="utf-8")
+    other = own.commit("not certified")
+    own.git("replace", other, certified)  # a mirror also fetches refs/replace
+
+    found = verify(honest, own, "--workspace", str(own.root), "--commit", other)
+    assert found == (_CONTRADICTED, {"other_commit"})
+
+
+def test_a_grafted_history(own: CertifiedWorkspace, verify: _Verify) -> None:
+    honest = own.sign(own.certificate())
+    base = own.git("rev-parse", "HEAD~1")
+    own.git("checkout", "--quiet", "--orphan", "unrelated")
+    other = own.commit("the same files")
+    grafts = own.root / ".git" / "info" / "grafts"
+    grafts.parent.mkdir(exist_ok=True)
+    grafts.write_text(f"{other} {base}\n", encoding="ascii")
+
+    found = verify(honest, own, "--workspace", str(own.root), "--commit", "HEAD")
+    assert found == (_UNVERIFIED, {"other_history"})
 
 
 # The rerun

@@ -42,7 +42,7 @@ def test_a_new_key_is_private_and_signs(keys: FileKeys, config: Path, tmp_path: 
     assert stat.S_IMODE(private.parent.stat().st_mode) == 0o700
     assert "BEGIN PRIVATE KEY" in private.read_text(encoding="ascii")  # PKCS8
     signed = json.dumps(keys.signer(None, str(tmp_path / "w")).sign(_PAYLOAD, PAYLOAD_TYPE))
-    opened = keys.open(signed.encode(), (str(private.with_suffix(".pub")),))
+    opened = keys.open(signed.encode(), (str(private.with_suffix(".pub")),), None)
     assert (opened.payload, opened.payload_type) == (_PAYLOAD, PAYLOAD_TYPE)
     assert opened.key_id == made.key_id
     assert keys.known() == (made,)
@@ -64,10 +64,10 @@ def test_only_trusted_keys_are_trusted(keys: FileKeys, tmp_path: Path) -> None:
     keys.new()
 
     with pytest.raises(KeyUnusable):  # its own key is not trusted either
-        keys.open(signed.encode(), ())
+        keys.open(signed.encode(), (), None)
     trusted = keys.trust(str(public), "builder")
     assert (trusted.name, trusted.is_signing) == ("builder", False)
-    assert keys.open(signed.encode(), ()).payload == _PAYLOAD
+    assert keys.open(signed.encode(), (), None).payload == _PAYLOAD
     assert keys.trust(str(public), "builder") == trusted
     assert [each.name for each in keys.known()] == ["signing", "builder"]
 
@@ -111,6 +111,32 @@ def test_a_key_in_the_workspace_is_refused(keys: FileKeys, tmp_path: Path) -> No
             keys.signer(str(path), str(workspace))
 
 
+def test_a_key_to_trust_in_the_workspace_is_refused(keys: FileKeys, tmp_path: Path) -> None:
+    public = Path(keys.new().path).with_suffix(".pub")
+    signed = json.dumps(keys.signer(None, str(tmp_path / "w")).sign(_PAYLOAD, PAYLOAD_TYPE))
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    inside = workspace / "key.pub"
+    inside.write_bytes(public.read_bytes())
+    link = tmp_path / "link.pub"
+    link.symlink_to(inside)
+
+    for path in (inside, link):
+        with pytest.raises(KeyUnusable):
+            keys.open(signed.encode(), (str(path),), str(workspace))
+    assert keys.open(signed.encode(), (str(public),), str(workspace)).payload == _PAYLOAD
+
+
+def test_a_trusted_key_is_what_was_read(keys: FileKeys, config: Path, tmp_path: Path) -> None:
+    public = Path(keys.new().path).with_suffix(".pub")
+    source = tmp_path / "builder.pub"
+    source.write_bytes("the key of Jörg\n".encode() + public.read_bytes() + b"more\n")
+
+    keys.trust(str(source), None)
+
+    assert (config / "trusted_keys" / "builder.pub").read_bytes() == public.read_bytes()
+
+
 def _pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -132,9 +158,9 @@ def test_a_file_without_an_ed25519_key_is_refused(
     with pytest.raises(KeyUnusable):
         keys.trust(str(path), "name")
     with pytest.raises(KeyUnusable):
-        keys.open(b"{}", (str(path),))
+        keys.open(b"{}", (str(path),), None)
     with pytest.raises(KeyUnusable):
-        keys.open(b"{}", (str(tmp_path / "none.pub"),))
+        keys.open(b"{}", (str(tmp_path / "none.pub"),), None)
 
 
 def test_a_key_in_the_environment_signs(config: Path, tmp_path: Path) -> None:
@@ -148,7 +174,7 @@ def test_a_key_in_the_environment_signs(config: Path, tmp_path: Path) -> None:
     )
 
     signed = keys.signer(None, "/w").sign(_PAYLOAD, PAYLOAD_TYPE)
-    assert keys.open(json.dumps(signed).encode(), (str(public),)).payload == _PAYLOAD
+    assert keys.open(json.dumps(signed).encode(), (str(public),), None).payload == _PAYLOAD
 
 
 def test_the_key_in_the_environment_reaches_no_program(
@@ -173,7 +199,12 @@ def test_the_key_in_the_environment_reaches_no_program(
 def test_a_missing_library_is_named(keys: FileKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "find_spec", lambda name: None)
 
-    for use in (keys.new, keys.known, lambda: keys.signer(None, "/w"), lambda: keys.open(b"", ())):
+    for use in (
+        keys.new,
+        keys.known,
+        lambda: keys.signer(None, "/w"),
+        lambda: keys.open(b"", (), None),
+    ):
         with pytest.raises(CertificateImpossible) as raised:
             use()
         assert raised.value.code == "extra_missing"

@@ -147,13 +147,14 @@ def test_a_damaged_record_proves_nothing(tmp_path: Path, damage: bytes) -> None:
 
 def test_a_checkout_keeps_its_identity_and_a_moved_one_too(tmp_path: Path) -> None:
     first = checkout(tmp_path / "shop")
-    identity = first.identity()
+    identity, secret = first.identity(), first.secret()
     again = first.identity()
     (tmp_path / "shop").rename(tmp_path / "moved")
     moved = checkout(tmp_path / "moved").identity()
     (tmp_path / "moved").rename(tmp_path / "elsewhere")
 
     assert identity == again == moved == checkout(tmp_path / "elsewhere").identity()
+    assert secret == checkout(tmp_path / "elsewhere").secret()
 
 
 def test_a_copy_of_a_checkout_has_another_identity(tmp_path: Path) -> None:
@@ -163,6 +164,7 @@ def test_a_copy_of_a_checkout_has_another_identity(tmp_path: Path) -> None:
     copied = checkout(tmp_path / "copy")
 
     assert copied.identity() != identity
+    assert copied.secret() != checkout(tmp_path / "shop").secret()
     assert copied.identity() == copied.identity()
     assert checkout(tmp_path / "shop").identity() == identity
 

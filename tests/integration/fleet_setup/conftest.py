@@ -78,7 +78,10 @@ def fleet(config: Path, data: Path, tmp_path: Path) -> FleetCommand:
 
 
 @pytest.fixture(scope="module")
-def database(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> FleetPlace:
+def database(
+    postgres_server: PostgresServer, request: pytest.FixtureRequest
+) -> Iterator[FleetPlace]:
     """A database with the fleet's schema, for the tests of one module."""
     name = f"integration_{request.module.__name__.rpartition('.')[2]}"
-    return new_fleet_database(postgres_server, name)
+    yield new_fleet_database(postgres_server, name)
+    postgres_server.drop_database(name)

@@ -75,13 +75,13 @@ def test_a_host_joins_with_a_url_of_several_servers(
 ) -> None:
     url = owner.url.replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:")
     there = tmp_path / "there"
-    granted = fleet("grant", "host", "ci-3", "--url", url)
+    granted = fleet("grant", "host", "servers", "--url", url)
 
-    joined = fleet("join", str(tmp_path / "ci-3.join"), folder=there)
+    joined = fleet("join", str(tmp_path / "servers.join"), folder=there)
 
     assert granted.code == joined.code == 0, granted.stderr + joined.stderr
     with closing(PostgresFleet(read_place(None, {"MILLRACER_CONFIG_DIR": str(there)}))) as store:
-        assert _host_session(store, "ci-3") == "open"
+        assert _host_session(store, "servers") == "open"
 
 
 def test_the_join_file_is_private_and_its_password_is_in_no_log(

@@ -102,7 +102,9 @@ def test_hosts_that_are_away_and_items_that_are_stuck_are_named(database: FleetP
                 host="a", session=session, machine="m", boot="b", pid=1, version="1", slots=1
             )
         )
-        store.register(session, AnnouncedWorkspace(workspace_id="w", root="/w", identity=identity))
+        store.register(
+            session, AnnouncedWorkspace(workspace_id="w", root="/w", identity=identity, secret="s")
+        )
         for name in ("one", "two"):
             store.submit(
                 FleetSubmission(item_id=name, request_hash="h", request={}, workspace_id="w")

@@ -63,7 +63,7 @@ def runs() -> NotedRuns:
 
 @pytest.fixture
 def make(backend: LiveBackend, workspace: Path, runs: NotedRuns) -> MakeServer:
-    def make(*, allow_control: bool = False) -> Server[Any]:
+    def make(*, allow_control: bool = False, **options: object) -> Server[Any]:
         resolution = Resolution(rule=ResolutionRule.CWD, root_path=str(workspace))
         actions = Actions(
             tools=PortFactory(
@@ -71,7 +71,7 @@ def make(backend: LiveBackend, workspace: Path, runs: NotedRuns) -> MakeServer:
                 agents=lambda *_: ScriptedAgent(),
                 logs=open_event_logs,
             ),
-            options=OptionLayers(),
+            options=OptionLayers(given=options),
             places=OnePlace(
                 SelectedWorkspace(root_path=str(workspace), resolution=resolution),
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -73,7 +74,9 @@ def test_the_server_ends_with_its_host(
 
 
 def test_each_configuration_starts_this_command(tmp_path: Path) -> None:
-    given = ("--workspace", str(tmp_path), "--model", "p/m", "--allow-control", "--runner", "here")
+    check = "sh -c 'make test | tail \U0001f600'"
+    given = ("--workspace", str(tmp_path), "--model", "p/m", "--check", check)
+    given += ("--allow-control", "--runner", "here")
     printed = {}
     for client in ("claude", "codex", "cursor"):
         code, printed[client], stderr = ran(
@@ -82,12 +85,13 @@ def test_each_configuration_starts_this_command(tmp_path: Path) -> None:
         assert (code, bool(stderr)) == (0, True)
 
     words = ["-m", "millracer", "mcp", "--workspace", str(tmp_path), "--model", "p/m"]
+    words += ["--check", check]
     words += ["--allow-control", "--runner", "here"]
     codex = tomllib.loads(printed["codex"])["mcp_servers"]["millracer"]
     cursor = json.loads(printed["cursor"])["mcpServers"]["millracer"]
     assert codex["args"] == cursor["args"] == words
     assert Path(codex["command"]).is_absolute()
-    assert printed["claude"].split() == [
+    assert shlex.split(printed["claude"]) == [
         *("claude", "mcp", "add", "millracer", "--", codex["command"]),
         *words,
     ]

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from mcp import Client
 
+from millracer.domain.checks import CheckPlace
 from millracer.domain.work.items import ItemState
 from millracer.mcp.tools import TOOLS
 from tests.integration.mcp.conftest import MakeServer, NotedRuns
@@ -96,6 +97,59 @@ def test_only_evidence_makes_an_item_completed(
     assert unproven["missing"] != []
     assert (proven["status"], proven["scoped_completion"]) == ("completed", True)
     assert proven["evidence"] != []
+
+
+def _checking(make: MakeServer, *argv: str) -> Any:
+    """Return a server that demands a check."""
+    return make(checks=(argv,), check_in=CheckPlace.WORKSPACE, check_timeout_seconds=30)
+
+
+@pytest.mark.parametrize("tool", ["result", "wait"])
+def test_an_item_is_completed_only_if_the_demanded_checks_pass(
+    make: MakeServer, backend: LiveBackend, workspace: Path, tool: str
+) -> None:
+    backend.holds(ITEM, ItemState.DONE, proven=True)
+    server = _checking(make, "test", "-f", "made")
+
+    failed = report_of(server, tool, work_item_id=ITEM)
+    (workspace / "made").touch()
+    passed = report_of(server, tool, work_item_id=ITEM)
+
+    assert (failed["status"], failed["outcome"]) == ("not_completed", "incomplete")
+    assert (failed["scoped_completion"], failed["evidence"]) == (False, [])
+    assert ["test -f made" in each for each in failed["missing"]] == [True]
+    assert (passed["status"], passed["scoped_completion"]) == ("completed", True)
+    assert "test -f made" in passed["evidence"][-1]
+
+
+@pytest.mark.parametrize("tool", ["show", "status"])
+def test_a_tool_that_runs_no_checks_never_says_completed_if_some_are_demanded(
+    make: MakeServer, backend: LiveBackend, tool: str
+) -> None:
+    backend.holds(ITEM, ItemState.DONE, proven=True)
+
+    report = report_of(_checking(make, "true"), tool, work_item_id=ITEM)
+
+    assert (report["status"], report["scoped_completion"]) == ("not_completed", False)
+    assert "`result`" in report["next"]
+
+
+def test_checks_that_run_longer_than_a_call_run_once(
+    make: MakeServer, backend: LiveBackend, workspace: Path
+) -> None:
+    backend.holds(ITEM, ItemState.DONE, proven=True)
+    waits = "echo run >> runs; until test -f go; do sleep 0.02; done"
+    server = _checking(make, "sh", "-c", waits)
+
+    try:
+        early = [report_of(server, "wait", work_item_id=ITEM, seconds=0.2) for _ in range(2)]
+    finally:
+        (workspace / "go").touch()
+    last = report_of(server, "wait", work_item_id=ITEM, seconds=30)
+
+    assert {(each["status"], each["scoped_completion"]) for each in early} == {("working", False)}
+    assert last["status"] == "completed"
+    assert (workspace / "runs").read_text(encoding="utf-8") == "run\n"
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,16 @@ def test_the_output_of_the_last_daemons_is_kept(paths: WorkspacePaths) -> None:
     paths.remove_old_logs()
 
     assert sorted(path.name for path in paths.logs.iterdir()) == [*names[-20:], "notes.txt"]
+
+
+def test_the_output_of_the_last_watchers_is_kept_whatever_their_items_are_named(
+    paths: WorkspacePaths,
+) -> None:
+    for place, name in enumerate(f"watch-{number}.log" for number in range(210, 0, -1)):
+        (paths.logs / name).touch()
+        os.utime(paths.logs / name, (place, place))
+
+    paths.remove_old_logs()
+
+    kept = {path.name for path in paths.logs.iterdir()}
+    assert kept == {f"watch-{number}.log" for number in range(1, 201)}

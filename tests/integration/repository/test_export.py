@@ -104,6 +104,51 @@ def test_a_workspace_inside_a_repository_is_found_in_the_export(tmp_path: Path) 
         assert (Path(export.folder).parent / "above.txt").is_file()
 
 
+def test_the_exported_files_are_those_of_the_tree_whatever_the_repository_configures(
+    folder: Path, tmp_path: Path
+) -> None:
+    mark = tmp_path / "started"
+    write(folder, ".git/info/attributes", "* filter=other\n")
+    git(folder, "config", "filter.other.smudge", f"touch {mark}; sed s/two/2/")
+    original = git(folder, "rev-parse", "HEAD:gone.txt")
+    git(folder, "replace", original, git(folder, "rev-parse", "HEAD:kept.txt"))
+
+    found = exported(folder)
+
+    assert (found["kept.txt"], found["gone.txt"]) == ("one\ntwo\nthree\n", "a\nb\n")
+    assert not mark.exists()
+
+
+def test_attributes_in_the_tree_apply(folder: Path) -> None:
+    write(folder, ".gitattributes", "dos.txt eol=crlf\n")
+    write(folder, "dos.txt", "a\r\n")
+    commit(folder)
+
+    with repository(folder).export(wait()) as export:
+        assert (Path(export.folder) / "dos.txt").read_bytes() == b"a\r\n"
+
+
+def test_a_repository_with_longer_ids_is_exported(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--object-format=sha256")
+    write(tmp_path, "kept.txt", "kept\n")
+    commit(tmp_path)
+
+    assert exported(tmp_path) == {"kept.txt": "kept\n"}
+
+
+def test_a_workspace_that_a_commit_replaces_by_a_link_is_not_exported(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    git(root, "init", "--quiet")
+    (root / "inner").symlink_to(tmp_path)
+    linked = commit(root)
+    (root / "inner").unlink()
+    inner = write(root, "inner/here.txt", "here\n").parent
+
+    with repository(inner).export_commit(linked, wait()) as export:
+        assert export.folder == ""
+
+
 def test_a_folder_without_a_repository_is_not_exported(tmp_path: Path) -> None:
     assert "not a git repository" in problem(tmp_path)
     assert repository(tmp_path).tree(wait()) is None

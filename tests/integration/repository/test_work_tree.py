@@ -150,3 +150,20 @@ def test_the_files_of_a_commit_are_exported(folder: Path) -> None:
     with repository(folder).export_commit("1" * 40, wait()) as export:
         assert export.tree is None
         assert export.problem
+
+
+def test_a_missing_object_starts_no_program_of_the_repository(folder: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "started"
+    for name, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": str(folder),
+        "remote.origin.uploadPack": f"touch {mark}; false",
+    }.items():
+        git(folder, "config", name, value)
+
+    found = repository(folder).find_commit("HEAD", "1" * 40, wait())
+
+    assert found.has_base is None
+    assert not mark.exists()

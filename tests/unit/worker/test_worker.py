@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from millracer.domain.fleet.hosts import HostSession, OpenVerdict, RegisterVerdict
-from millracer.errors import MillracerError, UsageError
+from millracer.errors import FleetDenied, FleetError, FleetOutdated, MillracerError, UsageError
 from millracer.schemas.certificate.statement import read_lease
 from millracer.worker import heartbeat, patience
 from millracer.worker.runner import CancelEffect
@@ -22,6 +22,7 @@ from tests.fakes.fleet_worker import (
     Engine,
     FakeCheckout,
     Runner,
+    denied,
     document,
     earlier,
     stage,
@@ -177,6 +178,20 @@ def test_wherever_the_database_fails_the_item_runs_and_ends_once(call: str, when
     assert scene.database.refused == []
 
 
+@pytest.mark.parametrize("error", [FleetDenied, FleetOutdated])
+def test_a_result_is_kept_while_the_database_refuses_the_worker(error: type[FleetError]) -> None:
+    """A password that is replaced, a changed pg_hba.conf, or a schema of another version."""
+    scene = Scene()
+    scene.database.add(ITEM)
+    scene.database.fails("deliver", "before", 3, lambda: error("no", suggested_action="wait"))
+
+    with scene.working():
+        scene.engine.dispatch(ITEM).join(30)
+
+    assert scene.result()["completion"]["outcome"] == "completed"
+    assert len(scene.runner.runs) == 1
+
+
 def test_the_engine_is_launched_again_until_the_database_answers() -> None:
     scene = Scene()
     scene.engine.launch_fails = 3
@@ -269,6 +284,18 @@ def test_a_moved_identity_is_not_taken() -> None:
         scene.engine.dispatch(ITEM).join(30)
 
     assert scene.engine.words == {ITEM: "superseded"}
+    assert scene.runner.runs == []
+
+
+def test_an_item_that_the_engine_starts_too_early_is_not_run() -> None:
+    scene = Scene()
+    scene.database.add(ITEM)
+    scene.database.held.add(ITEM)
+
+    with scene.working():
+        scene.engine.dispatch(ITEM).join(30)
+
+    assert scene.engine.words == {ITEM: "held"}
     assert scene.runner.runs == []
 
 
@@ -623,6 +650,19 @@ class TestHeartbeat:
             scene.engine.dispatch(ITEM).join(30)
 
         assert "4711" not in scene.database.progress[-1][2]
+
+    def test_a_refused_login_is_reported_once_and_without_a_traceback(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        scene = Scene()
+
+        with scene.working():
+            scene.database.fails("beat", "before", 3, denied)
+            before = scene.calls.count("beat")
+            assert wait_for(lambda: scene.calls.count("beat") >= before + 4)
+
+        assert len([line for line in scene.said if "refused the login" in line]) == 1
+        assert [each for each in caplog.records if each.exc_info] == []
 
     def test_progress_is_repeated(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(heartbeat, "PROGRESS_SECONDS", 0.001)

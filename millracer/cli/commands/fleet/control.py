@@ -105,12 +105,24 @@ def drain(  # noqa: PLR0913 - one parameter per option
 
 @on_fleet()
 @with_output
-def forget(common: CommonOptions, *, workspace: FleetWorkspace, as_json: bool = False) -> None:
+def forget(
+    common: CommonOptions,
+    *,
+    workspace: FleetWorkspace,
+    lost: Annotated[
+        bool,
+        typer.Option(
+            "--lost",
+            help="Its checkout is lost: the next one that registers the id takes its open items.",
+        ),
+    ] = False,
+    as_json: bool = False,
+) -> None:
     """Remove a workspace without open items from the fleet.
 
     Its checkout is not changed. Another host may then register the id.
     """
-    request = FleetForgetRequest(workspace_id=workspace)
+    request = FleetForgetRequest(workspace_id=workspace, lost=lost)
     perform(OperationName.FLEET_FORGET, common, lambda _: request, _show, as_json=as_json)
 
 

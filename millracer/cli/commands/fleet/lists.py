@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +12,7 @@ from millracer.cancellation import Cancellation
 from millracer.cli.commands.fleet.item_lines import item_table
 from millracer.cli.operation_calls import conclude, context_of
 from millracer.cli.options.common import CommonOptions
-from millracer.cli.terminal.stderr import can_clear, printable, say_errors
+from millracer.cli.terminal.stderr import can_clear, printable, say, say_errors
 from millracer.cli.terminal.stdout import has_reader, print_text
 from millracer.cli.terminal.style import Stream, resolve
 from millracer.domain.failures import CallerCancelled
@@ -21,6 +20,7 @@ from millracer.domain.operations import OperationName
 from millracer.domain.operations.fleet_requests import FleetListRequest
 from millracer.errors import ExitCode, FleetUnreachable, MillracerError
 from millracer.operations.answer import Answer
+from millracer.operations.fleet.follow import OutageTolerance
 from millracer.operations.fleet.listing import describe_items, filter_of
 from millracer.operations.registry import fail
 from millracer.operations.session.memory import SessionMemory
@@ -48,13 +48,13 @@ def watch(common: CommonOptions, request: FleetListRequest, *, as_json: bool) ->
         context = context_of(common, memory, cancellation)
         wanted = filter_of(request)
         with context.open_fleet() as store:
+            reads = OutageTolerance(lambda: describe_items(store.list_items(wanted)), _say_outage)
             shown: FleetListResult | None = None
             while has_reader():
-                with suppress(*(() if shown is None else (FleetUnreachable,))):
-                    found = describe_items(store.list_items(wanted))
-                    if redraws or found != shown:
-                        shown = found
-                        print_text(show(found))
+                found = reads.read()
+                if not reads.is_away and (redraws or found != shown):
+                    shown = found
+                    print_text(show(found))
                 cancellation.sleep(_POLL_SECONDS)
         return Answer(result=None, exit_code=ExitCode.COMPLETED)
 
@@ -71,6 +71,10 @@ def watch(common: CommonOptions, request: FleetListRequest, *, as_json: bool) ->
                 print_text(render(answer.result))
 
     return conclude(common, work, failed=failed, report=report)
+
+
+def _say_outage(error: FleetUnreachable) -> None:
+    say(f"{error.message}; the list continues when it is back")
 
 
 def _renderer(*, as_json: bool) -> Callable[[FleetListResult], str]:

@@ -73,7 +73,9 @@ def add(  # noqa: PLR0913 - one parameter per option
             workspace_id=workspace,
             cron=cron,
             timezone=timezone,
-            task=load("millracer.cli.fleet_task:prepare_fleet_task")(task, new_request_id()),
+            task=load("millracer.cli.commands.fleet.task:prepare_fleet_task")(
+                task, new_request_id()
+            ),
         )
 
     _perform(common, request, _show_change, as_json=as_json)

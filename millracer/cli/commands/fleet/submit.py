@@ -15,7 +15,13 @@ from millracer.cli.options.spans import moment_in
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stderr import say, say_errors, say_next_steps, say_warnings
-from millracer.domain.fleet.items import DEFAULT_PRIORITY, FleetItemState, SubmitVerdict
+from millracer.domain.fleet.items import (
+    DEFAULT_PRIORITY,
+    FIRST_PRIORITY,
+    LAST_PRIORITY,
+    FleetItemState,
+    SubmitVerdict,
+)
 from millracer.domain.fleet.outcomes import cause_of_end
 from millracer.domain.operations import FLEET_OPTIONS, OperationName, load
 from millracer.domain.operations.fleet_requests import FleetSubmitRequest
@@ -54,7 +60,11 @@ def submit(  # noqa: PLR0913 - one parameter per option
     priority: Annotated[
         int,
         typer.Option(
-            "--priority", metavar="N", min=1, max=2**31 - 1, help="A smaller one starts earlier."
+            "--priority",
+            metavar="N",
+            min=FIRST_PRIORITY,
+            max=LAST_PRIORITY,
+            help="A smaller one starts earlier.",
         ),
     ] = DEFAULT_PRIORITY,
     at: Annotated[
@@ -91,7 +101,9 @@ def submit(  # noqa: PLR0913 - one parameter per option
         )
         _check_names(key, label)
         return FleetSubmitRequest(
-            task=load("millracer.cli.fleet_task:prepare_fleet_task")(task_input, named, key),
+            task=load("millracer.cli.commands.fleet.task:prepare_fleet_task")(
+                task_input, named, key
+            ),
             workspace_id=workspace,
             label=label,
             priority=priority,

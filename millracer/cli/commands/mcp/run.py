@@ -71,7 +71,11 @@ def serve(common: CommonOptions, *, allow_control: bool, runs_here: bool) -> int
         load("millracer.mcp.tasks:add_tasks")(server, tools)
         asyncio.run(load(f"{_SERVER}:serve_stdio")(server))
 
-    return serve_until_end(run_server, programs, cancellation, at_end=here.await_end)
+    def await_end() -> None:
+        actions.checks.await_end()
+        here.await_end()
+
+    return serve_until_end(run_server, programs, cancellation, at_end=await_end)
 
 
 def serve_until_end(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator
 from itertools import chain
 
@@ -27,7 +28,12 @@ def _run_options(common: CommonOptions, but: Collection[str]) -> Iterator[str]:
         if option.name in but or value is None or value is False:
             continue
         for each in value if isinstance(value, tuple) else (value,):
-            yield from (option.flag,) if each is True else (option.flag, str(each))
+            yield from (option.flag,) if each is True else (option.flag, _word(each))
+
+
+def _word(value: object) -> str:
+    """Return a value as one word; a command as `--check` splits it."""
+    return shlex.join(value) if isinstance(value, tuple) else str(value)
 
 
 def _programs(common: CommonOptions) -> Iterator[str]:

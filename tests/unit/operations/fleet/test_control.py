@@ -20,7 +20,9 @@ from millracer.domain.operations.fleet_requests import (
     FleetTask,
     FleetWorkspacesRequest,
 )
+from millracer.errors import FleetUnreachable
 from millracer.operations.answer import Answer
+from millracer.operations.fleet import control
 from tests.support.fleet_scene import HOST, SHOP, FleetScene
 
 _N = OperationName
@@ -81,6 +83,26 @@ def test_a_drain_waits_until_nothing_runs(scene: FleetScene) -> None:
     assert (undone.exit_code, scene.fleet.list_hosts()[0].draining) == (0, False)
 
 
+def test_a_drain_survives_an_outage(scene: FleetScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_POLL_SECONDS", 0.0)
+    scene.add()
+    lease = scene.begin()
+    reads = 0
+
+    def away(name: str) -> None:
+        nonlocal reads
+        reads += name == "list_hosts"
+        if reads == 4:
+            scene.fleet.before = lambda _: None
+            scene.end(lease)
+        elif reads > 1:
+            raise FleetUnreachable("away", suggested_action="wait")
+
+    scene.fleet.before = away
+    answer = scene.perform(_N.FLEET_DRAIN, FleetDrainRequest(host=HOST))
+    assert (answer.exit_code, answer.result.outcome) == (0, "done")
+
+
 def test_the_end_of_a_wait_is_not_the_end_of_a_drain(scene: FleetScene) -> None:
     scene.add()
     scene.begin()
@@ -121,6 +143,17 @@ def test_a_workspace_with_open_items_is_not_forgotten(scene: FleetScene) -> None
     scene.end(scene.begin())
     assert scene.perform(_N.FLEET_FORGET, FleetForgetRequest(workspace_id=SHOP)).exit_code == 0
     assert SHOP not in {each.workspace_id for each in scene.fleet.list_workspaces()}
+
+
+def test_a_lost_checkout_is_given_up_once_its_host_is_away(scene: FleetScene) -> None:
+    lost = FleetForgetRequest(workspace_id=SHOP, lost=True)
+
+    refused = scene.perform(_N.FLEET_FORGET, lost)
+    scene.fleet.fall_silent(HOST)
+    given_up = scene.perform(_N.FLEET_FORGET, lost)
+
+    assert (refused.exit_code, given_up.exit_code) == (2, 0)
+    assert SHOP in {each.workspace_id for each in scene.fleet.list_workspaces()}
 
 
 def test_old_items_are_deleted(scene: FleetScene) -> None:

@@ -7,6 +7,7 @@ import pytest
 from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.domain.operations import OperationName
 from millracer.domain.operations.fleet_requests import (
+    FleetCancelRequest,
     FleetListRequest,
     FleetShowRequest,
     FleetWaitRequest,
@@ -192,6 +193,24 @@ def test_an_unknown_or_ambiguous_item_is_refused(scene: FleetScene, name: str) -
 
     assert answer.error is not None
     assert (answer.exit_code, answer.error.field) == (2, "work_item_id")
+
+
+def test_the_beginning_of_an_old_item_is_compared_with_every_item(scene: FleetScene) -> None:
+    old = scene.add("fix a", request_id="a")
+    for number in range(1000):
+        scene.clock.pass_time(seconds=1)
+        scene.add("sort", request_id=str(number))
+    scene.clock.pass_time(seconds=1)
+    found = scene.perform(OperationName.FLEET_SHOW, FleetShowRequest(work_item_id=old[:6]))
+    assert found.result.item.work_item_id == old
+
+    new = scene.add("fix b", request_id="b")
+    answer = scene.perform(OperationName.FLEET_CANCEL, FleetCancelRequest(work_item_id="fix-"))
+    assert (answer.exit_code, [each.code for each in answer.result.errors]) == (
+        2,
+        ["invalid_request"],
+    )
+    assert listed(scene, limit=2000)[new][0] == "queued"
 
 
 def test_refused_results_are_shown(scene: FleetScene) -> None:

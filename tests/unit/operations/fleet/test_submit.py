@@ -11,13 +11,18 @@ import pytest
 
 from millracer.cancellation import CancelReason
 from millracer.domain.fleet.items import FleetItem, FleetItemState, ItemFilter
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.fleet_requests import FleetShowRequest
 from millracer.domain.requests import RunRequest, ScopedWork
 from millracer.domain.work.identity import hash_request, work_item_for
 from millracer.errors import FleetUnreachable
 from millracer.operations.fleet.task import submission_of
 from millracer.redaction.process import learn_environment
+from millracer.schemas.fleet.report import FleetNotDone
 from millracer.schemas.ops.request import read_ops_request
-from tests.support.fleet_scene import API, SHOP, FleetScene
+from tests.support.fleet_scene import API, SHOP, START, FleetScene, result
+
+ENVELOPE = {"certificate": {"payload": "e30=", "signatures": []}}
 
 
 @pytest.fixture
@@ -78,6 +83,9 @@ def test_the_same_request_is_known_and_another_one_is_a_conflict(scene: FleetSce
         ({"text": "  "}, "task"),
         ({"options": {"max_tokens": 0}}, "options.max_tokens"),
         ({"idempotency_key": " "}, "idempotency_key"),
+        ({"priority": 0}, "priority"),
+        ({"priority": 2**31}, "priority"),
+        ({"not_before": START.replace(tzinfo=None)}, "not_before"),
     ],
 )
 def test_bad_input_is_refused_with_its_field(
@@ -164,6 +172,62 @@ def test_a_cancelled_wait_reports_the_stored_item(scene: FleetScene) -> None:
     assert answer.exit_code == 130
     assert [each.code for each in answer.result.errors] == ["cancelled"]
     assert answer.result.item.state == "queued"
+    assert answer.result.item.work_item_id in answer.result.errors[0].suggested_action
+
+
+@pytest.mark.parametrize("fields", [{"wait": True}, {}])
+def test_an_outage_after_the_submission_reports_the_stored_item(
+    scene: FleetScene, fields: dict[str, Any]
+) -> None:
+    item_id = scene.add()
+    if not fields:
+        scene.end(scene.begin())
+
+    def away(name: str) -> None:
+        if name != "submit":
+            raise FleetUnreachable("the database does not answer", suggested_action="wait")
+
+    scene.fleet.before = away
+    answer = scene.submit(**fields)
+
+    assert (answer.exit_code, answer.error.code) == (8, "fleet_unreachable")
+    assert (answer.result.verdict, answer.result.item.work_item_id) == ("known", item_id)
+    assert [each.code for each in answer.result.errors] == ["fleet_unreachable"]
+    assert item_id in answer.result.errors[0].suggested_action
+
+
+def test_only_an_awaited_end_decides_whether_a_submission_succeeded(scene: FleetScene) -> None:
+    scene.submit().result.raise_for_outcome()
+    with pytest.raises(FleetNotDone) as caught:
+        scene.submit(wait=True, wait_seconds=0).result.raise_for_outcome()
+    assert caught.value.code == "timed_out"
+
+    scene.end(scene.begin(), "blocked")
+    with pytest.raises(FleetNotDone) as caught:
+        scene.submit(wait=True).result.raise_for_outcome()
+    assert caught.value.code == "blocked"
+
+    scene.submit("Sort it", request_id="r-2")
+    scene.end(scene.begin())
+    scene.submit("Sort it", request_id="r-2", wait=True).result.raise_for_outcome()
+
+
+def test_a_published_result_lacks_the_signed_certificate(scene: FleetScene) -> None:
+    scene.add()
+    lease = scene.begin()
+    scene.fleet.take(lease.session, lease.item_id, lease.identity)
+    assert not scene.fleet.deliver(lease, result(lease, **ENVELOPE))
+    scene.end(scene.fleet.take(lease.session, lease.item_id, lease.identity).lease, **ENVELOPE)
+
+    submitted = scene.submit(wait=True).result
+    shown = scene.perform(
+        OperationName.FLEET_SHOW, FleetShowRequest(work_item_id=submitted.item.work_item_id)
+    )
+
+    assert shown.result.signed_certificate == ENVELOPE["certificate"]
+    for published in (submitted.result, shown.result.result, shown.result.refused[0].result):
+        assert "certificate" not in published
+        assert published["completion"]["outcome"] == "completed"
 
 
 def test_an_unreachable_database_is_exit_8(scene: FleetScene) -> None:

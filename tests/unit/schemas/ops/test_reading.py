@@ -18,7 +18,7 @@ from millracer.schemas.ops.store_payloads import (
     SelectWorkspacePayload,
 )
 from millracer.schemas.run.options import OpsOptions
-from tests.support.ops_requests import Json, asks, encoded, valid_requests
+from tests.support.ops_requests import Json, asks, drawn_fields, encoded, valid_requests
 from tests.support.option_values import as_json, value_of
 
 BLANK = " \t\n\u2003"
@@ -34,6 +34,15 @@ OPTIONS = {
 
 def read(action: str = "status", **fields: Json) -> ReadRequest:
     return read_ops_request(encoded(asks(action, **fields)))
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_valid_requests_have_every_field_of_the_actions(action: str) -> None:
+    fields = payload_of(action).model_fields
+    always, ever = drawn_fields(action)
+
+    assert {name for name, field in fields.items() if field.is_required()} <= always
+    assert set(fields) <= ever
 
 
 @given(valid_requests())

@@ -1,0 +1,1 @@
+"""Tests of the MCP server's parts that need no server."""
