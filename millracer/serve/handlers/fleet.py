@@ -54,4 +54,5 @@ async def perform_on_fleet(call: Call) -> Response:
         call.service.refuse_while_stopping()
     name, request = operation_request(call, {"wait": False})
     context = call.service.operations.fleet_context()
-    return reply_answer(await call.service.perform(name, request, context))
+    answer = await call.service.perform(name, request, context)
+    return reply_answer(answer, frozenset(call.request.path_params))

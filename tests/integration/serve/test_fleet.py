@@ -80,7 +80,8 @@ def test_items_are_read_and_controlled(fleet: Client, scene: FleetScene) -> None
     shown = fleet.get(f"/fleet/items/{item_id}").json
     assert shown["request"]["input"]["text"] == "Fix the header"
     refused = fleet.post(f"/fleet/items/{item_id}/retry")
-    assert (refused.status, refused.code) == (404, "invalid_request")
+    assert (refused.status, refused.code) == (409, "state_conflict")
+    assert fleet.post("/fleet/items/nothing/retry").status == 404
     lease = scene.begin()
     asked = fleet.post(f"/fleet/items/{item_id}/cancel", {"reason": "late", "wait_seconds": 0})
     assert (asked.status, asked.json["outcome"]) == (202, "not_confirmed")
@@ -99,8 +100,11 @@ def test_hosts_and_workspaces_are_controlled(fleet: Client, scene: FleetScene) -
     assert paused.status == 200
     assert scene.fleet.list_workspaces()[1].paused
     assert fleet.post("/fleet/workspaces/shop/resume").status == 200
-    unknown = fleet.post("/fleet/workspaces/nowhere/pause")
-    assert (unknown.status, unknown.code) == (422, "invalid_request")
+    for path in ("workspaces/nowhere/pause", "workspaces/nowhere/resume", "hosts/nowhere/drain"):
+        unknown = fleet.post(f"/fleet/{path}")
+        assert (unknown.status, unknown.code) == (404, "invalid_request")
+    unusable = fleet.post("/fleet/workspaces/shop/pause", {"for_seconds": 1e300})
+    assert (unusable.status, unusable.code) == (422, "invalid_request")
     assert len(fleet.get("/fleet/workspaces").json["workspaces"]) == 2
 
 
