@@ -13,9 +13,9 @@ from mcp.server.lowlevel.server import Server
 from millracer.cancellation import Cancellation
 from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.errors import FleetUnreachable
-from millracer.mcp.fleet_actions import FleetActions
-from millracer.mcp.fleet_report import MOST_LINES
-from millracer.mcp.fleet_tools import FLEET_INSTRUCTIONS, FLEET_TOOLS, offered_on_fleet
+from millracer.mcp.fleet.actions import FleetActions
+from millracer.mcp.fleet.report import MOST_LINES
+from millracer.mcp.fleet.tools import FLEET_INSTRUCTIONS, FLEET_TOOLS, offered_on_fleet
 from millracer.mcp.server import ToolServer, make_server
 from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.options import OptionLayers
@@ -140,6 +140,37 @@ def test_the_fleet_and_its_items_are_listed(scene: FleetScene) -> None:
     one = report_of(server(scene), "status", work_item_id=item_id)
     assert (one["status"], one["work_item_id"]) == ("working", item_id)
     assert item_id in report_of(server(scene), "list_items")["output"]
+
+
+def test_a_tool_takes_only_arguments_that_have_an_effect(scene: FleetScene) -> None:
+    listed = using(server(scene, allow_control=True), lambda client: client.list_tools()).tools
+
+    assert {tool.name: set(tool.input_schema["properties"]) for tool in listed} == {
+        "delegate": {"workspace", "task", "request_id", "intake", "wait_seconds"},
+        "wait": {"work_item_id", "seconds"},
+        "result": {"work_item_id"},
+        "status": {"workspace", "work_item_id"},
+        "list_items": {"workspace"},
+        "cancel": {"work_item_id", "reason"},
+        "pause": {"workspace"},
+        "resume": {"workspace"},
+        "retry": {"work_item_id"},
+    }
+
+
+def test_lists_have_the_items_of_the_servers_workspace(scene: FleetScene) -> None:
+    shop = scene.add("one", request_id="1")
+    api = scene.add("two", request_id="2", workspace_id="api")
+
+    def listed(tool: str, **arguments: str) -> set[str]:
+        named = arguments.pop("default", None)
+        output = report_of(server(scene, workspace=named), tool, **arguments)["output"]
+        return {each for each in (shop, api) if f"{each} in" in output}
+
+    for tool in ("status", "list_items"):
+        assert listed(tool) == {shop, api}
+        assert listed(tool, default="api") == {api}
+        assert listed(tool, default="api", workspace="shop") == {shop}
 
 
 def test_a_long_list_begins_with_the_newest_and_counts_all(scene: FleetScene) -> None:

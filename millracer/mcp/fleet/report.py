@@ -88,9 +88,21 @@ def describe_fleet_control(control: FleetControlResult) -> TaskReport:
 
 
 def describe_fleet(
-    hosts: FleetHostsResult, workspaces: FleetWorkspacesResult, items: FleetListResult
+    hosts: FleetHostsResult,
+    workspaces: FleetWorkspacesResult,
+    items: FleetListResult,
+    *,
+    workspace_id: str | None,
 ) -> TaskReport:
-    """Return the report of a whole fleet."""
+    """Return the report of a whole fleet.
+
+    Args:
+        hosts: its hosts.
+        workspaces: its workspaces.
+        items: the items that have not ended.
+        workspace_id: the only workspace of which the items are listed; None: of all.
+    """
+    place = "" if workspace_id is None else f" in {workspace_id}"
     running = sum(each.state is FleetItemState.RUNNING for each in items.items)
     lines = [
         f"host {each.host}: {'away' if each.away else 'draining' if each.draining else 'here'}, "
@@ -105,7 +117,7 @@ def describe_fleet(
     return TaskReport(
         status=TaskStatus.ANSWERED,
         message=f"{len(hosts.hosts)} hosts, {len(workspaces.workspaces)} workspaces; "
-        f"{running} items run, {items.total - running} wait",
+        f"{running} items run, {items.total - running} wait{place}",
         output=shortened("\n".join([*lines, *_lines(items)])),
     )
 
