@@ -12,7 +12,7 @@ from millracer.cli.options.groups import with_options
 
 
 def test_only_positional_arguments_precede_the_common_options() -> None:
-    @with_options("mode")
+    @with_options("model")
     def command(
         common: CommonOptions,
         *,
