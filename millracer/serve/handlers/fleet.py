@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from millracer.domain.fleet.items import FleetItemState, ItemFilter
 from millracer.operations.context import OperationContext
-from millracer.schemas.fleet.hosts import FleetHostDocument
+from millracer.schemas.fleet.hosts import describe_hosts
 from millracer.schemas.fleet.report import describe_item
-from millracer.schemas.fleet.workspaces import FleetWorkspaceDocument
+from millracer.schemas.fleet.workspaces import describe_workspaces
 from millracer.schemas.serve.fleet import MOST_FLEET_ITEMS, FleetOverview
 from millracer.serve.handlers.call import Call, reply
 from millracer.serve.handlers.operations import operation_request, reply_answer
@@ -34,10 +34,8 @@ def _overview(context: OperationContext) -> FleetOverview:
         found = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
         ended = store.list_items(ItemFilter(state=FleetItemState.ENDED, limit=_ENDED))
     return FleetOverview(
-        hosts=[FleetHostDocument.of(each, running=list(each.running)) for each in hosts],
-        workspaces=[
-            FleetWorkspaceDocument.of(each, labels=list(each.labels)) for each in workspaces
-        ],
+        hosts=describe_hosts(hosts),
+        workspaces=describe_workspaces(workspaces),
         items=[describe_item(each) for each in found.items],
         total=found.total,
         ended=[describe_item(each) for each in ended.items],
