@@ -115,7 +115,7 @@ class Actions:
             Exception: a bug.
         """
         try:
-            place = self.places.find(given.workspace)
+            place = self.places.find(getattr(given, "workspace", None))
             match given:
                 case DelegateArguments():
                     return self.delegate(place, given, on_event)
