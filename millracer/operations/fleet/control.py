@@ -93,7 +93,8 @@ def answer_retry(
         item = find_named(store, request.work_item_id).item
         if not store.retry(item.item_id):
             raise StateConflict(
-                f"{item.item_id} was not set aside; it is {item.state.replace('_', ' ')}",
+                f"{item.item_id} was not set aside; it is "
+                f"{item.outcome or item.state.replace('_', ' ')}",
                 field="work_item_id",
                 suggested_action=f"read it with `millracer fleet show {item.item_id}`",
             )
@@ -156,7 +157,7 @@ def answer_pause(
     """
     until = None
     if request.for_seconds is not None:
-        seconds = _checked_seconds(request.for_seconds, "for_seconds")
+        seconds = _checked_seconds(request.for_seconds, "for_seconds", least=1.0)
         until = context.clock.now() + timedelta(seconds=seconds)
     name = request.workspace_id
     with context.open_fleet() as store:
@@ -246,11 +247,11 @@ def answer_prune(
     return _answer(OperationName.FLEET_PRUNE, ControlOutcome.DONE, f"{items} deleted", count=count)
 
 
-def _checked_seconds(seconds: float, field: str) -> float:
-    if math.isfinite(seconds) and 0 <= seconds <= _MOST_SECONDS:
+def _checked_seconds(seconds: float, field: str, *, least: float = 0.0) -> float:
+    if math.isfinite(seconds) and least <= seconds <= _MOST_SECONDS:
         return seconds
     raise InvalidRequest(
-        f"{field} is {seconds}, which is not a time span",
+        f"{field} is {seconds:g}, which is not a time span from {least:g} seconds on",
         field=field,
         suggested_action="use a positive number of seconds",
     )

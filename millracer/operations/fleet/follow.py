@@ -31,7 +31,11 @@ def find_named(store: FleetStore, name: str) -> FleetItemDetail:
         return found
     ids = store.find_ids(name) if name else ()
     if len(ids) > 1:
-        raise _not_found(f"several items that begin with {name!r:.200}")
+        raise InvalidRequest(
+            f"several items of the fleet begin with {name!r:.200}, such as {' and '.join(ids)}",
+            field="work_item_id",
+            suggested_action="type more characters of the id that `millracer fleet ps --all` shows",
+        )
     if not ids:
         raise _not_found(f"no item {name!r:.200}")
     return read_item(store, ids[0])

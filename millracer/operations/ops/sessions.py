@@ -81,9 +81,12 @@ class SessionActions:
             tags=tuple(payload.tags or ()),
             is_default=bool(payload.is_default),
         )
+        known = {each.workspace_id: each for each in self._memory.store.list_workspaces()}
         new = self._memory.store.register_workspace(workspace)
+        former = known.get(workspace.workspace_id, workspace)
         replaced = RunWarning(
-            "workspace_replaced", f"{workspace.workspace_id} was registered already"
+            "workspace_replaced",
+            f"{workspace.workspace_id} was registered already, for {former.root_path}",
         )
         return Reply(
             result=WorkspaceReply(workspace=describe_workspace(workspace)),

@@ -120,7 +120,7 @@ def _resolve(name: str, millrace: Backend) -> str:
     beginning = sorted(item_id for item_id in ids if item_id.startswith(name))
     if beginning and len(name) < _LEAST_PREFIX:
         raise InvalidRequest(
-            f"{name} is too short: an abbreviation of an item's id has at least {_LEAST_PREFIX} "
+            f"{name!r} is too short: an abbreviation of an item's id has at least {_LEAST_PREFIX} "
             "characters",
             field="resume",
             suggested_action="type more characters of the id that `millracer list` shows",
