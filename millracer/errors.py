@@ -121,6 +121,12 @@ class InvalidRequest(MillracerError):
         self.field = field
 
 
+class StateConflict(InvalidRequest):
+    """What a request names is not in a state that allows the command."""
+
+    code = "state_conflict"
+
+
 class IdempotencyConflict(MillracerError):
     """The key or scoped item already identifies a work item with another body."""
 

@@ -79,7 +79,7 @@ create index items_open on fleet.items (workspace, submitted_at) where ended_at 
 create index items_unbound on fleet.items (label, priority, submitted_at)
   where ended_at is null and workspace is null;
 create index items_submitted on fleet.items (submitted_at);
-create index items_open_submitted on fleet.items (submitted_at) where ended_at is null;
+create index items_open_ordered on fleet.items (priority, submitted_at) where ended_at is null;
 create index items_ended on fleet.items (ended_at) where ended_at is not null;
 
 create table fleet.refused (

@@ -59,9 +59,8 @@ end $$;
 
 -- What a list is chosen by, before the overview of the chosen items is read.
 create view fleet.item_index as
-select i.item, i.workspace, w.host, i.submitted_at, i.ended_at,
-  case when i.workspace is null then 'UNBOUND' else coalesce(s.status, 'GONE') end
-    as dispatch_status
+select i.item, i.workspace, w.host, i.priority, i.submitted_at, i.ended_at,
+  s.status as dispatch_status
 from fleet.items i
   left join fleet.workspaces w on w.workspace = i.workspace
   left join dbos.workflow_status s on s.workflow_uuid = fleet.dispatch_id(i.item, i.dispatch);

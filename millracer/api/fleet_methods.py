@@ -124,6 +124,7 @@ class FleetMethods(ClientBase):
         host: str | None = None,
         state: str | None = None,
         all_items: bool = False,
+        newest_first: bool = False,
         limit: int = 1000,
         cancellation: Cancellation | None = None,
     ) -> FleetListResult:
@@ -134,14 +135,20 @@ class FleetMethods(ClientBase):
             host: only items of this host.
             state: only items in this state.
             all_items: also items that have ended.
-            limit: the longest list; the newest submissions are kept.
+            newest_first: the newest submissions first, instead of running ones first.
+            limit: the longest list; the first items in its order are kept.
             cancellation: ends the call early.
 
         Raises:
             UsageError: the client is closed.
         """
         request = FleetListRequest(
-            workspace_id=workspace_id, host=host, state=state, all_items=all_items, limit=limit
+            workspace_id=workspace_id,
+            host=host,
+            state=state,
+            all_items=all_items,
+            newest_first=newest_first,
+            limit=limit,
         )
         result: FleetListResult = self._on_fleet(OperationName.FLEET_LIST, request, cancellation)
         return result

@@ -15,6 +15,7 @@ _USAGE_CODES = frozenset(
         "usage",
         "config_invalid",
         "invalid_request",
+        "state_conflict",
         "idempotency_conflict",
         "mode_conflict",
         "stage_model_conflict",

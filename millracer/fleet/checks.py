@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import psycopg
 
 from millracer.domain.doctor_report import CheckLevel, Finding
-from millracer.domain.fleet.items import FleetItemState, ItemFilter
+from millracer.domain.fleet.items import FleetItems, FleetItemState, ItemFilter
 from millracer.domain.fleet.setup import LOOPBACK, FleetCheck, FleetCheckName, FleetPlace
 from millracer.errors import FleetError
 from millracer.fleet import engine_schema, migrations
@@ -207,19 +207,21 @@ def _hosts(place: FleetPlace, _connection: Connection) -> Finding:
 
 
 def _stuck_items(place: FleetPlace, _connection: Connection) -> Finding:
-    items = _read(place, lambda store: store.list_items(ItemFilter(limit=100_000)))
-    aside = [each.item_id for each in items if each.state is FleetItemState.SET_ASIDE]
-    if aside:
+    def listed(**wanted: Any) -> FleetItems:
+        found: FleetItems = _read(place, lambda store: store.list_items(ItemFilter(**wanted)))
+        return found
+
+    aside = listed(state=FleetItemState.SET_ASIDE, limit=1)
+    if aside.items:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"{len(aside)} set aside, because their host ended too often",
-            next_command=f"millracer fleet retry {aside[0]}",
+            message=f"{aside.total} set aside, because their host ended too often",
+            next_command=f"millracer fleet retry {aside.items[0].item_id}",
         )
     released = [
         each.item_id
-        for each in items
-        if each.state is FleetItemState.RELEASED
-        and each.host_seen_at is not None
+        for each in listed(state=FleetItemState.RELEASED).items
+        if each.host_seen_at is not None
         and not each.host_away
         and each.claimed_at is not None
         and (each.host_seen_at - each.claimed_at).total_seconds() > _RELEASED_SECONDS
@@ -230,7 +232,7 @@ def _stuck_items(place: FleetPlace, _connection: Connection) -> Finding:
             message=f"{len(released)} released by the engine and not dispatched again",
             next_command="restart `millracer fleet worker` on its host",
         )
-    return Finding(message=f"none of {len(items)} open items")
+    return Finding(message=f"none of {listed(limit=1).total} open items")
 
 
 _CHECKS: Final[dict[FleetCheckName, _Work]] = {

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from croniter import CroniterBadDateError, croniter
 from dbos import DBOSClient, DBOSPortableJSONSerializer
 from dbos._error import DBOSException
 from sqlalchemy.exc import DBAPIError, ProgrammingError
@@ -28,6 +31,7 @@ def put(place: FleetPlace, schedule: FleetSchedule) -> bool:
         FleetUnreachable: the database does not answer.
         FleetDenied: the role may not change schedules.
     """
+    check_times(schedule)
     with _client(place) as client:
         is_new = client.get_schedule(schedule.name) is None
         try:
@@ -50,7 +54,7 @@ def put(place: FleetPlace, schedule: FleetSchedule) -> bool:
             )
         except DBOSException as error:
             raise InvalidRequest(
-                f"the schedule {schedule.name} is invalid: {error}",
+                f"the engine refused the schedule {schedule.name}: {error}",
                 field="cron",
                 suggested_action="write a cron expression such as `0 2 * * 1-5`, and an IANA time "
                 "zone such as Europe/Berlin",
@@ -60,6 +64,38 @@ def put(place: FleetPlace, schedule: FleetSchedule) -> bool:
         else:
             client.resume_schedule(schedule.name)
     return is_new
+
+
+def check_times(schedule: FleetSchedule) -> None:
+    """Refuse a schedule whose times the engine cannot compute: each worker would fail on it.
+
+    Raises:
+        InvalidRequest: the cron expression or the time zone is invalid, or no date ever matches.
+    """
+    cron, name = schedule.cron, schedule.name
+    try:
+        now = datetime.now(ZoneInfo(schedule.timezone) if schedule.timezone else UTC)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidRequest(
+            f"the time zone {schedule.timezone!r} of the schedule {name} is unknown",
+            field="timezone",
+            suggested_action="write an IANA time zone such as Europe/Berlin",
+        ) from error
+    advice = "write a cron expression such as `0 2 * * 1-5`"
+    if not croniter.is_valid(cron, second_at_beginning=True):
+        raise InvalidRequest(
+            f"the cron expression {cron!r} of the schedule {name} is invalid",
+            field="cron",
+            suggested_action=advice,
+        )
+    try:
+        croniter(cron, now, second_at_beginning=True).get_next(datetime)
+    except CroniterBadDateError as error:
+        raise InvalidRequest(
+            f"the schedule {name} would never start: no date matches {cron!r}",
+            field="cron",
+            suggested_action=advice,
+        ) from error
 
 
 def remove(place: FleetPlace, name: str) -> bool:

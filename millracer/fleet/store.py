@@ -21,8 +21,8 @@ from millracer.domain.fleet.hosts import (
 )
 from millracer.domain.fleet.items import (
     CancelVerdict,
-    FleetItem,
     FleetItemDetail,
+    FleetItems,
     FleetItemState,
     FleetSchedule,
     FleetSubmission,
@@ -30,6 +30,7 @@ from millracer.domain.fleet.items import (
     Submitted,
     SubmitVerdict,
     list_order,
+    newest_order,
 )
 from millracer.domain.fleet.setup import FleetPlace
 from millracer.fleet import rows
@@ -42,12 +43,20 @@ _COLUMNS: Final = ", ".join(rows.ITEM_COLUMNS)
 _ITEM: Final = f"select {_COLUMNS} from fleet.overview_of(%s)"  # noqa: S608 - constants
 _DETAIL: Final = f"select {_COLUMNS}, request, result from fleet.overview_of(%s)"  # noqa: S608 - constants
 _SUBMIT: Final = "select fleet.submit(%s, %s, %s, %s, %s, %s, %s) as answer"
-#: The engine's words that an item of a state may have; without one: any.
-_STATUSES: Final[Mapping[FleetItemState, Sequence[str]]] = {
-    FleetItemState.QUEUED: ("UNBOUND", "ENQUEUED", "DELAYED"),
-    FleetItemState.RUNNING: ("PENDING", "CANCELLED"),
-    FleetItemState.SET_ASIDE: ("MAX_RECOVERY_ATTEMPTS_EXCEEDED",),
+#: The items of `fleet.item_index` that may be in a state: exactly those that are, unless only the
+#: lease decides.
+_IN_STATE: Final[Mapping[FleetItemState, str]] = {
+    FleetItemState.QUEUED: "ended_at is null "
+    "and (workspace is null or dispatch_status in ('ENQUEUED', 'DELAYED'))",
+    FleetItemState.RUNNING: "ended_at is null and dispatch_status in ('PENDING', 'CANCELLED')",
+    FleetItemState.SET_ASIDE: "ended_at is null "
+    "and dispatch_status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'",
+    FleetItemState.RELEASED: "ended_at is null and workspace is not null "
+    "and coalesce(dispatch_status, '') not in "
+    "('ENQUEUED', 'DELAYED', 'PENDING', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')",
+    FleetItemState.ENDED: "ended_at is not null",
 }
+_LEASE_DECIDES: Final = frozenset({FleetItemState.RUNNING, FleetItemState.RELEASED})
 _REFUSED: Final = "select at, item, epoch, session, why, result from fleet.refused where item = %s"
 
 
@@ -115,38 +124,35 @@ class PostgresFleet(FleetStore, FleetHostStore):
         )
         return tuple(row["item"] for row in found)
 
-    def list_items(self, wanted: ItemFilter) -> Sequence[FleetItem]:
-        """Return the items of a filter: running first, then by priority and submission."""
-        conditions, values = ["true"], list[Any]()
-        for column, value in (("workspace", wanted.workspace_id), ("host", wanted.host)):
-            if value is not None:
-                conditions.append(f"{column} = %s")
-                values.append(value)
-        if wanted.state is FleetItemState.ENDED:
-            conditions.append("ended_at is not null")
-        elif wanted.open_only or wanted.state is not None:
+    def list_items(self, wanted: ItemFilter) -> FleetItems:
+        """Return the first items of a filter in its order, and how many match it."""
+        names = (("workspace", wanted.workspace_id), ("host", wanted.host))
+        values = [value for _, value in names if value is not None]
+        conditions = [f"{column} = %s" for column, value in names if value is not None]
+        if wanted.state is not None:
+            conditions.append(_IN_STATE[wanted.state])
+        elif wanted.open_only:
             conditions.append("ended_at is null")
-        derived = wanted.state not in {None, FleetItemState.ENDED}
-        statuses = None if wanted.state is None else _STATUSES.get(wanted.state)
-        if statuses is not None:
-            conditions.append("dispatch_status = any (%s)")
-            values.append(list(statuses))
-        # An array, unlike a join, is looked up in an index before anything else is read.
-        chosen = (
-            f"select item from fleet.item_index where {' and '.join(conditions)} "  # noqa: S608 - constants
-            "order by submitted_at desc"
-        )
-        if not derived:
-            chosen += f" limit {wanted.limit:d}"
+        matching = "from fleet.item_index where " + " and ".join(["true", *conditions])
+        is_exact = wanted.state not in _LEASE_DECIDES
+        limit = f"limit {wanted.limit:d}" if is_exact else ""
+        # Arrays, unlike a join, are looked up in an index before anything else is read.
+        parts = [f"array(select item {matching} and {part} {limit})" for part in _parts(wanted)]
+        if wanted.state is None and not wanted.newest_first:
+            running = _IN_STATE[FleetItemState.RUNNING]
+            parts.append(f"array(select item {matching} and {running})")
         found = self._query(
-            f"select {_COLUMNS} from fleet.overview where item = any (array({chosen})) "  # noqa: S608 - constants
-            "order by submitted_at desc",
-            *values,
+            f"select {_COLUMNS}, (select count(*) {matching}) as total from fleet.overview "  # noqa: S608 - constants
+            f"where item = any ({' || '.join(parts)})",
+            *values * (1 + len(parts)),
         )
-        items = [rows.read_item(row) for row in found]
-        if derived:
-            items = [each for each in items if each.state is wanted.state][: wanted.limit]
-        return tuple(sorted(items, key=list_order))
+        items = map(rows.read_item, found)
+        kept = sorted(
+            (each for each in items if wanted.state in {None, each.state}),
+            key=newest_order if wanted.newest_first else list_order,
+        )
+        total = found[0]["total"] if found and is_exact else len(kept)
+        return FleetItems(items=tuple(kept[: wanted.limit]), total=total)
 
     def cancel(self, item_id: str, reason: str) -> CancelVerdict:
         """Cancel an item that has not started; request it of the host otherwise."""
@@ -312,6 +318,17 @@ class PostgresFleet(FleetStore, FleetHostStore):
             lambda connection: connection.execute(statement, values).fetchall(),
             seconds=seconds,
         )
+
+
+def _parts(wanted: ItemFilter) -> Sequence[str]:
+    """Return the ends of the queries that choose the first items of each kind, by an index."""
+    if wanted.newest_first:
+        return ("true order by submitted_at desc, item",)
+    waiting = "ended_at is null order by priority, submitted_at, item"
+    ended = "ended_at is not null order by ended_at desc, item"
+    if wanted.state is FleetItemState.ENDED:
+        return (ended,)
+    return (waiting,) if wanted.open_only or wanted.state is not None else (waiting, ended)
 
 
 def _key(lease: Lease) -> tuple[str, str, int, str]:

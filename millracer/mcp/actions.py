@@ -89,6 +89,10 @@ class Runner(Protocol):
         """
         ...
 
+    def is_starting(self, place: SelectedWorkspace, item_id: str) -> bool:
+        """Whether this server has just started to run an item, which its event log may not show."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actions:
@@ -115,7 +119,7 @@ class Actions:
             Exception: a bug.
         """
         try:
-            place = self.places.find(given.workspace)
+            place = self.places.find(getattr(given, "workspace", None))
             match given:
                 case DelegateArguments():
                     return self.delegate(place, given, on_event)
@@ -290,7 +294,8 @@ class Actions:
 
     def _is_run(self, place: SelectedWorkspace, item_id: str) -> bool:
         logs: EventLogs | None = self.tools.event_logs(place.root_path)
-        return logs is None or logs.has_writer(item_id)
+        is_written = logs is None or logs.has_writer(item_id)
+        return is_written or self.runner.is_starting(place, item_id)
 
     def _show(self, place: SelectedWorkspace, item_id: str) -> Answer[Any]:
         return perform(OperationName.SHOW, ShowRequest(item_id), self._context(place))

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from millracer.cancellation import Cancellation
 from millracer.domain.operations import OperationName
@@ -22,6 +22,8 @@ from millracer.wiring import new_request_id, open_event_logs, start_watcher
 
 _log = logging.getLogger(__name__)
 _END_SECONDS = 30.0
+#: How long a `millracer watch` may take on a busy machine until it writes the event log.
+_START_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class DetachedRunner:
     """
 
     options: Sequence[str] = ()
+    _started: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def run(self, place: SelectedWorkspace, item_id: str) -> None:
         """Start a process that runs an item, unless one does.
@@ -44,6 +47,12 @@ class DetachedRunner:
             return
         words = (sys.executable, "-P", "-m", "millracer", "watch", item_id, "--quiet")
         start_watcher(place.root_path, item_id, (*words, "-w", place.root_path, *self.options))
+        self._started[place.root_path, item_id] = time.monotonic()
+
+    def is_starting(self, place: SelectedWorkspace, item_id: str) -> bool:
+        """Whether a process for an item was started, and may not write its event log yet."""
+        at = self._started.get((place.root_path, item_id))
+        return at is not None and time.monotonic() - at < _START_SECONDS
 
 
 class HereRunner:
@@ -73,6 +82,11 @@ class HereRunner:
                 target=with_log_ids(lambda: self._perform(place, item_id)), name="run", daemon=True
             )
             thread.start()
+
+    def is_starting(self, place: SelectedWorkspace, item_id: str) -> bool:
+        """Whether a thread runs an item."""
+        thread = self._runs.get((place.root_path, item_id))
+        return thread is not None and thread.is_alive()
 
     def await_end(self) -> None:
         """Wait until every run has ended, within the time for its cleanup."""

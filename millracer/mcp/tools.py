@@ -11,6 +11,7 @@ from millracer.mcp.arguments import (
     DelegateArguments,
     ItemArguments,
     LogsArguments,
+    PlacedArguments,
     ReasonArguments,
     StatusArguments,
     WaitArguments,
@@ -101,7 +102,7 @@ TOOLS: Final[tuple[ToolRow, ...]] = (
         name="list_items",
         description="List the work items of the workspace, the last written first, with their ids "
         "and states. Use it to find an item of an earlier session.",
-        arguments=Arguments,
+        arguments=PlacedArguments,
         operation=_N.LIST,
         is_idempotent=True,
     ),
@@ -142,7 +143,7 @@ TOOLS: Final[tuple[ToolRow, ...]] = (
         name="pause",
         description="Pause the workspace: Millrace starts no new stage, of any item. A running "
         "stage continues to its end. It concerns all work in the workspace.",
-        arguments=Arguments,
+        arguments=PlacedArguments,
         operation=_N.PAUSE,
         destroys=True,
         is_idempotent=True,
@@ -151,7 +152,7 @@ TOOLS: Final[tuple[ToolRow, ...]] = (
     ToolRow(
         name="resume",
         description="End the pause of the workspace. It starts no daemon.",
-        arguments=Arguments,
+        arguments=PlacedArguments,
         operation=_N.RESUME,
         destroys=True,
         is_idempotent=True,

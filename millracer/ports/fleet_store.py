@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
     )
     from millracer.domain.fleet.items import (
         CancelVerdict,
-        FleetItem,
         FleetItemDetail,
+        FleetItems,
         FleetSchedule,
         FleetSubmission,
         ItemFilter,
@@ -49,8 +49,8 @@ class FleetStore(Protocol):
         """Return the ids that begin with a text; of more than two, only two."""
         ...
 
-    def list_items(self, wanted: ItemFilter) -> Sequence[FleetItem]:
-        """Return the items of a filter: running first, then by priority and submission."""
+    def list_items(self, wanted: ItemFilter) -> FleetItems:
+        """Return the first items of a filter in its order, and how many match it."""
         ...
 
     def cancel(self, item_id: str, reason: str) -> CancelVerdict:

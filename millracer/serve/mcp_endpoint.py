@@ -88,6 +88,10 @@ class ServerRunner:
                 error.message, suggested_action=error.suggested_action, code=error.code
             ) from refusal
 
+    def is_starting(self, place: SelectedWorkspace, item_id: str) -> bool:
+        """Whether the server runs an item."""
+        return self.runs.has(self._served(place), item_id)
+
     def _served(self, place: SelectedWorkspace) -> ServedWorkspace:
         for each in self.workspaces.all():
             if each.path == place.root_path:

@@ -20,6 +20,8 @@ _REQUESTS = "millracer.schemas.serve.requests"
 _ITEMS = "millracer.schemas.serve.items"
 _WORKSPACES = "millracer.schemas.serve.workspaces:WorkspacesResult"
 _EMPTY_QUERY = f"{_REQUESTS}:EmptyQuery"
+_EMPTY_BODY = f"{_REQUESTS}:EmptyBody"
+_ON_FLEET = f"{_HERE}.fleet:perform_on_fleet"
 
 #: The header that identifies the work of a submission.
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -80,69 +82,69 @@ _LAST_EVENT = MappingProxyType(
 )
 
 
-def _reads(
-    path: str,
-    name: OperationName,
-    summary: str,
-    query: str = "EmptyQuery",
-    *,
-    errors: tuple[int, ...],
-) -> ApiRoute:
-    return ApiRoute(
-        method="GET",
-        path=path,
-        summary=summary,
-        handler=f"{_HERE}.operations:perform_operation",
-        operation=name,
-        query=f"{_REQUESTS}:{query}",
-        answer=OPERATIONS[name].result,
-        errors=errors,
-    )
-
-
-def _controls(path: str, name: OperationName, body: str = "EmptyBody") -> ApiRoute:
-    return ApiRoute(
-        method="POST",
-        path=path,
-        summary=OPERATIONS[name].help,
-        handler=f"{_HERE}.operations:perform_operation",
-        operation=name,
-        body=f"{_REQUESTS}:{body}",
-        answer=OPERATIONS[name].result,
-        more_statuses=(202,),
-        errors=(404, 409, 422, 503, 504),
-        writes=True,
-    )
-
-
-def _on_fleet(  # noqa: PLR0913 - the parts of a row
-    method: str,
-    path: str,
-    name: OperationName,
-    summary: str,
-    *,
-    query: str = _EMPTY_QUERY,
-    body: str = "",
-) -> ApiRoute:
-    return ApiRoute(
-        method=method,
-        path=f"/fleet{path}",
-        summary=summary,
-        handler=f"{_HERE}.fleet:perform_on_fleet",
-        operation=name,
-        query=query,
-        body=body,
-        answer=OPERATIONS[name].result,
-        more_statuses=(202,) if body else (),
-        errors=_FLEET_ERRORS,
-        writes=bool(body),
-    )
-
-
 _N = OperationName
 _FLEET = "millracer.schemas.serve.fleet"
 _FLEET_ERRORS: Final = (403, 404, 409, 422, 503)
 _UNUSABLE = (404, 409, 422, 503, 504)
+
+
+def _performs(  # noqa: PLR0913 - the parts of a row
+    path: str,
+    name: OperationName,
+    *,
+    query: str = _EMPTY_QUERY,
+    body: str = "",
+    summary: str = "",
+    handler: str = f"{_HERE}.operations:perform_operation",
+    more_statuses: tuple[int, ...] = (),
+    errors: tuple[int, ...] = _UNUSABLE,
+) -> ApiRoute:
+    """Return the route of an operation: with a body it writes, without one it reads.
+
+    Its summary is the operation's help, unless another one is given.
+    """
+    return ApiRoute(
+        method="POST" if body else "GET",
+        path=path,
+        summary=summary or OPERATIONS[name].help,
+        handler=handler,
+        operation=name,
+        query=query,
+        body=body,
+        answer=OPERATIONS[name].result,
+        more_statuses=more_statuses,
+        errors=errors,
+        writes=bool(body),
+    )
+
+
+def _controls(path: str, name: OperationName, body: str = "EmptyBody") -> ApiRoute:
+    return _performs(path, name, body=f"{_REQUESTS}:{body}", more_statuses=(202,))
+
+
+def _fleet_reads(
+    path: str, name: OperationName, query: str = _EMPTY_QUERY, summary: str = ""
+) -> ApiRoute:
+    return _performs(
+        f"/fleet{path}",
+        name,
+        query=query,
+        summary=summary,
+        handler=_ON_FLEET,
+        errors=_FLEET_ERRORS,
+    )
+
+
+def _fleet_controls(path: str, name: OperationName, body: str = _EMPTY_BODY) -> ApiRoute:
+    return _performs(
+        f"/fleet{path}",
+        name,
+        body=body,
+        handler=_ON_FLEET,
+        more_statuses=(202,),
+        errors=_FLEET_ERRORS,
+    )
+
 
 ROUTES: Final[tuple[ApiRoute, ...]] = (
     ApiRoute(
@@ -186,7 +188,7 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         errors=(404, 503),
         writes=True,
     ),
-    _reads(f"{_WS}/status", _N.STATUS, "Show the state of a workspace.", errors=_UNUSABLE),
+    _performs(f"{_WS}/status", _N.STATUS),
     ApiRoute(
         method="GET",
         path=f"{_WS}/items",
@@ -212,15 +214,12 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
             {IDEMPOTENCY_KEY: "identifies the work instead of the request id"}
         ),
     ),
-    _reads(_ITEM, _N.SHOW, "Show everything about one work item.", errors=_UNUSABLE),
-    ApiRoute(
-        method="GET",
-        path=f"{_ITEM}/attempts",
+    _performs(_ITEM, _N.SHOW),
+    _performs(
+        f"{_ITEM}/attempts",
+        _N.HISTORY,
         summary="List the attempts at one work item that were watched here.",
         handler=f"{_HERE}.items:list_attempts",
-        operation=_N.HISTORY,
-        answer=OPERATIONS[_N.HISTORY].result,
-        errors=_UNUSABLE,
     ),
     ApiRoute(
         method="GET",
@@ -232,25 +231,9 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         errors=(404, 422, 429, 503),
         headers=_LAST_EVENT,
     ),
-    _reads(
-        f"{_ITEM}/logs",
-        _N.LOGS,
-        "Show what the agents of a work item's stages said and did.",
-        "LogsQuery",
-        errors=_UNUSABLE,
-    ),
-    _reads(
-        f"{_ITEM}/diff",
-        _N.DIFF,
-        "Show what changed in the workspace during an item's work.",
-        errors=_UNUSABLE,
-    ),
-    _reads(
-        f"{_ITEM}/trace",
-        _N.TRACE,
-        "Show Millrace's evidence about one work item.",
-        errors=_UNUSABLE,
-    ),
+    _performs(f"{_ITEM}/logs", _N.LOGS, query=f"{_REQUESTS}:LogsQuery"),
+    _performs(f"{_ITEM}/diff", _N.DIFF),
+    _performs(f"{_ITEM}/trace", _N.TRACE),
     ApiRoute(
         method="POST",
         path=f"{_ITEM}/watch",
@@ -263,44 +246,29 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         errors=(404, 409, 422, 429, 503, 504),
         writes=True,
     ),
-    ApiRoute(
-        method="POST",
-        path=f"{_ITEM}/certify",
-        summary=OPERATIONS[_N.CERTIFY].help,
-        handler=f"{_HERE}.operations:perform_operation",
-        operation=_N.CERTIFY,
-        body=f"{_REQUESTS}:CertifyBody",
-        answer=OPERATIONS[_N.CERTIFY].result,
-        errors=_UNUSABLE,
-        writes=True,
-    ),
+    _performs(f"{_ITEM}/certify", _N.CERTIFY, body=f"{_REQUESTS}:CertifyBody"),
     _controls(f"{_ITEM}/cancel", _N.CANCEL, "ReasonBody"),
     _controls(f"{_ITEM}/retry", _N.RETRY, "ReasonBody"),
     _controls(f"{_WS}/pause", _N.PAUSE),
     _controls(f"{_WS}/resume", _N.RESUME),
     _controls(f"{_WS}/start", _N.START),
     _controls(f"{_WS}/stop", _N.STOP, "StopBody"),
-    _reads(
-        f"{_WS}/history",
-        _N.HISTORY,
-        "List the attempts at work items that were watched here.",
-        errors=_UNUSABLE,
+    _performs(f"{_WS}/history", _N.HISTORY),
+    _performs(
+        f"{_WS}/runs",
+        _N.LIST_RUNS,
+        query=f"{_REQUESTS}:RunsQuery",
+        summary="List Millrace's runs.",
     ),
-    _reads(f"{_WS}/runs", _N.LIST_RUNS, "List Millrace's runs.", "RunsQuery", errors=_UNUSABLE),
-    _reads(f"{_WS}/runs/{{run_id}}", _N.SHOW_RUN, "Show one run of Millrace.", errors=_UNUSABLE),
-    _reads(f"{_WS}/models", _N.MODELS, "Show the models of pi and the stages.", errors=_UNUSABLE),
-    ApiRoute(
-        method="POST",
-        path=f"{_WS}/models",
-        summary="Set the models of the stages.",
-        handler=f"{_HERE}.operations:perform_operation",
-        operation=_N.MODELS,
+    _performs(f"{_WS}/runs/{{run_id}}", _N.SHOW_RUN, summary="Show one run of Millrace."),
+    _performs(f"{_WS}/models", _N.MODELS, summary="Show the models of pi and the stages."),
+    _performs(
+        f"{_WS}/models",
+        _N.MODELS,
         body=f"{_REQUESTS}:ModelsBody",
-        answer=OPERATIONS[_N.MODELS].result,
-        errors=_UNUSABLE,
-        writes=True,
+        summary="Set the models of the stages.",
     ),
-    _reads(f"{_WS}/doctor", _N.DIAGNOSE, "Check whether a run would work.", errors=_UNUSABLE),
+    _performs(f"{_WS}/doctor", _N.DIAGNOSE, summary="Check whether a run would work."),
     ApiRoute(
         method="GET",
         path=f"{_WS}/log",
@@ -319,51 +287,17 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         answer=f"{_FLEET}:FleetOverview",
         errors=_FLEET_ERRORS,
     ),
-    _on_fleet(
-        "GET",
-        "/items",
-        _N.FLEET_LIST,
-        "List the items of the fleet.",
-        query=f"{_FLEET}:FleetItemsQuery",
+    _fleet_reads(
+        "/items", _N.FLEET_LIST, f"{_FLEET}:FleetItemsQuery", "List the items of the fleet."
     ),
-    _on_fleet("GET", "/items/{id}", _N.FLEET_SHOW, "Show everything about one item of the fleet."),
-    _on_fleet(
-        "POST",
-        "/items/{id}/cancel",
-        _N.FLEET_CANCEL,
-        "Cancel one item of the fleet.",
-        body=f"{_FLEET}:FleetCancelBody",
-    ),
-    _on_fleet(
-        "POST",
-        "/items/{id}/retry",
-        _N.FLEET_RETRY,
-        "Dispatch one item of the fleet again that was set aside.",
-        body=f"{_REQUESTS}:EmptyBody",
-    ),
-    _on_fleet("GET", "/hosts", _N.FLEET_HOSTS, "List the hosts of the fleet."),
-    _on_fleet(
-        "POST",
-        "/hosts/{host}/drain",
-        _N.FLEET_DRAIN,
-        "Let a host of the fleet start nothing new.",
-        body=f"{_FLEET}:FleetDrainBody",
-    ),
-    _on_fleet("GET", "/workspaces", _N.FLEET_WORKSPACES, "List the workspaces of the fleet."),
-    _on_fleet(
-        "POST",
-        "/workspaces/{workspace_id}/pause",
-        _N.FLEET_PAUSE,
-        "Start no item in a workspace of the fleet.",
-        body=f"{_FLEET}:FleetPauseBody",
-    ),
-    _on_fleet(
-        "POST",
-        "/workspaces/{workspace_id}/resume",
-        _N.FLEET_RESUME,
-        "End the pause of a workspace of the fleet.",
-        body=f"{_REQUESTS}:EmptyBody",
-    ),
+    _fleet_reads("/items/{id}", _N.FLEET_SHOW),
+    _fleet_controls("/items/{id}/cancel", _N.FLEET_CANCEL, f"{_FLEET}:FleetCancelBody"),
+    _fleet_controls("/items/{id}/retry", _N.FLEET_RETRY),
+    _fleet_reads("/hosts", _N.FLEET_HOSTS),
+    _fleet_controls("/hosts/{host}/drain", _N.FLEET_DRAIN, f"{_FLEET}:FleetDrainBody"),
+    _fleet_reads("/workspaces", _N.FLEET_WORKSPACES),
+    _fleet_controls("/workspaces/{workspace_id}/pause", _N.FLEET_PAUSE, f"{_FLEET}:FleetPauseBody"),
+    _fleet_controls("/workspaces/{workspace_id}/resume", _N.FLEET_RESUME),
     ApiRoute(
         method="POST",
         path="/ops",
@@ -372,7 +306,6 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         body="millracer.schemas.ops.request:OpsRequest",
         answer="millracer.schemas.ops.result:OpsResult",
         errors=(404,),
-        headers=MappingProxyType({}),
     ),
     ApiRoute(
         method="GET",

@@ -18,6 +18,7 @@ _OF_CODE: Mapping[str, HTTPStatus] = {
     "document_unsafe": HTTPStatus.UNPROCESSABLE_ENTITY,
     "workspace_missing": HTTPStatus.NOT_FOUND,
     "workspace_unresolved": HTTPStatus.NOT_FOUND,
+    "state_conflict": HTTPStatus.CONFLICT,
     "idempotency_conflict": HTTPStatus.CONFLICT,
     "mode_conflict": HTTPStatus.CONFLICT,
     "stage_model_conflict": HTTPStatus.CONFLICT,
@@ -48,16 +49,20 @@ _NAMES_RESOURCE = frozenset({"work_item_id", "run_id"})
 _CANCELLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 
 
-def status_of_error(code: str, field: str | None) -> HTTPStatus:
+def status_of_error(
+    code: str, field: str | None, names: frozenset[str] = frozenset()
+) -> HTTPStatus:
     """Return the status of an error; one without a row, of a program or a file, is 503.
 
     Args:
         code: the code of the error.
         field: the request's field that caused it; an unknown item or run is not found.
+        names: further fields that name the resource, since the path has them.
     """
-    if field in _NAMES_RESOURCE:
+    status = _OF_CODE.get(code, HTTPStatus.SERVICE_UNAVAILABLE)
+    if field in _NAMES_RESOURCE | names and status is not HTTPStatus.CONFLICT:
         return HTTPStatus.NOT_FOUND
-    return _OF_CODE.get(code, HTTPStatus.SERVICE_UNAVAILABLE)
+    return status
 
 
 def status_of_outcome(outcome: ControlOutcome) -> HTTPStatus | None:

@@ -31,6 +31,7 @@ from millracer.domain.fleet.items import (
     CancelVerdict,
     FleetItem,
     FleetItemDetail,
+    FleetItems,
     FleetItemState,
     FleetSchedule,
     FleetSubmission,
@@ -40,6 +41,7 @@ from millracer.domain.fleet.items import (
     Submitted,
     SubmitVerdict,
     list_order,
+    newest_order,
 )
 from millracer.domain.fleet.setup import FleetRole
 from millracer.domain.fleet.waiting import (
@@ -274,12 +276,12 @@ class InMemoryFleet(FleetStore, FleetHostStore):
             found = [item_id for item_id in self._state.items if item_id.startswith(beginning)]
             return tuple(found[:2])
 
-    def list_items(self, wanted: ItemFilter) -> Sequence[FleetItem]:
+    def list_items(self, wanted: ItemFilter) -> FleetItems:
         with self._call("list_items", *FleetRole):
-            items = [self._item(item_id) for item_id in self._state.items]
-            newest = sorted(items, key=lambda each: each.submitted_at, reverse=True)
-            found = [each for each in newest if _is_wanted(each, wanted)][: wanted.limit]
-            return tuple(sorted(found, key=list_order))
+            items = map(self._item, self._state.items)
+            found = [each for each in items if _is_wanted(each, wanted)]
+            found.sort(key=newest_order if wanted.newest_first else list_order)
+            return FleetItems(items=tuple(found[: wanted.limit]), total=len(found))
 
     def cancel(self, item_id: str, reason: str) -> CancelVerdict:
         with self._call("cancel", *FleetRole):

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the value that so many percent of at least one value do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
 
 @dataclass(slots=True, kw_only=True)

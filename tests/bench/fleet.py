@@ -7,22 +7,21 @@ where the row says real. The database server is private and does not sync to dis
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from millracer.domain.fleet.items import ItemFilter
 from millracer.fleet.store import PostgresFleet
-from tests.bench.figures import Figure
+from tests.bench.figures import Figure, percentile
 from tests.bench.fleet_stand_ins import Load, simulate
+from tests.bench.processes import cpu_seconds_of, resident_bytes
 from tests.bench.running import Failed, run
 from tests.bench.scene import Scene, Tools, scene
 from tests.support.fleet_hosts import Fleet, wait_until
@@ -53,7 +52,6 @@ _SUBMISSIONS = 1000
 _DISPATCHES = 60
 _IDLE_SECONDS = 15.0
 _RUNS = 3
-_TICKS = os.sysconf("SC_CLK_TCK")
 _MIB = 1 << 20
 _LIMIT_SECONDS = 300.0
 
@@ -143,7 +141,7 @@ def _submits(server: FleetServer, _tools: Tools, figures: dict[str, Figure]) -> 
             fleet.submit(f"item-{number}", "w0")
             spent.append(time.perf_counter() - before)
         _add(figures, SUBMIT, time.perf_counter() - began)
-        _add(figures, SUBMIT_P99, 1000 * _percentile(spent, 99))
+        _add(figures, SUBMIT_P99, 1000 * percentile(spent, 99))
 
 
 def _submitters(server: FleetServer, _tools: Tools, figures: dict[str, Figure]) -> None:
@@ -194,7 +192,7 @@ def _dispatches(server: FleetServer, _tools: Tools, figures: dict[str, Figure]) 
         )
         claims = [row["claim"] for row in rows]
         _add(figures, DISPATCH_P50, statistics.median(claims))
-        _add(figures, DISPATCH_P99, _percentile(claims, 99))
+        _add(figures, DISPATCH_P99, percentile(claims, 99))
         _add(figures, DELIVER, 1000 * statistics.median(row["deliver"] for row in rows))
 
 
@@ -205,13 +203,13 @@ def _drain(server: FleetServer, _tools: Tools, figures: dict[str, Figure]) -> No
         ]
         for host in hosts:
             host.ready()
-        cpu = sum(_cpu_of(host.process.pid) for host in hosts if host.process)
+        cpu = sum(cpu_seconds_of(host.process.pid) for host in hosts if host.process)
         began = time.perf_counter()
         for number in range(_SUBMISSIONS):
             fleet.submit(f"item-{number}", _names(number % 3)[number % _WORKSPACES], seconds=0.1)
         _await_all(fleet)
         _add(figures, DRAIN, time.perf_counter() - began)
-        spent = sum(_cpu_of(host.process.pid) for host in hosts if host.process) - cpu
+        spent = sum(cpu_seconds_of(host.process.pid) for host in hosts if host.process) - cpu
         _add(figures, DRAIN_CPU, 1000 * spent / _SUBMISSIONS)
 
 
@@ -246,12 +244,12 @@ def _idle(server: FleetServer, tools: Tools, figures: dict[str, Figure]) -> None
             assert host.process is not None
             time.sleep(3)
             postgres = _postgres_cpu(server)
-            before, before_postgres = _cpu_of(host.process.pid), postgres()
+            before, before_postgres = cpu_seconds_of(host.process.pid), postgres()
             time.sleep(_IDLE_SECONDS)
-            spent = _cpu_of(host.process.pid) - before
+            spent = cpu_seconds_of(host.process.pid) - before
             _add(figures, IDLE, 1000 * spent / _IDLE_SECONDS)
             _add(figures, IDLE_POSTGRES, 1000 * (postgres() - before_postgres) / _IDLE_SECONDS)
-            _add(figures, IDLE_MEMORY, _memory_of(host.process.pid))
+            _add(figures, IDLE_MEMORY, resident_bytes(host.process.pid) / _MIB)
             began = time.perf_counter()
             ran = real.call("ps")
             _add(figures, PS, time.perf_counter() - began)
@@ -331,39 +329,20 @@ def _add(figures: dict[str, Figure], name: str, value: float) -> None:
     figures[name].millracer.values.append(value)
 
 
-def _percentile(values: Sequence[float], percent: int) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
-
-
-def _cpu_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return sum(map(int, fields[11:13])) / _TICKS
-
-
-def _memory_of(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    (resident,) = [line for line in lines if line.startswith("VmRSS")]
-    return int(resident.split()[1]) * 1024 / _MIB
-
-
 class _PostgresCpu:
     """The CPU of a server's processes, also of those that have ended since the last call."""
 
     def __init__(self, postmaster: int) -> None:
         self._postmaster = postmaster
-        self._lock = threading.Lock()
 
     def __call__(self) -> float:
         """Return the seconds so far."""
-        stat = Path(f"/proc/{self._postmaster}/stat").read_text(encoding="ascii")
-        fields = stat.rpartition(")")[2].split()
-        ended = sum(map(int, fields[11:15])) / _TICKS  # with its reaped children
+        ended = cpu_seconds_of(self._postmaster, with_children=True)
         path = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children")
         living = 0.0
         for child in path.read_text(encoding="ascii").split():
             try:
-                living += _cpu_of(int(child))
+                living += cpu_seconds_of(int(child))
             except (FileNotFoundError, ProcessLookupError):
                 continue
         return ended + living

@@ -22,6 +22,8 @@ from millracer.domain.fleet.items import FleetSubmission
 from millracer.domain.fleet.setup import FleetPlace
 from millracer.fleet.store import PostgresFleet
 from millracer.fleet.urls import tuned_url
+from tests.bench.figures import percentile
+from tests.bench.running import Failed
 
 _POLL_SECONDS = 0.5
 _ITEMS_A_SECOND = 10
@@ -30,11 +32,12 @@ _POOL = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How many hosts, and for how long."""
+    """How many hosts, for how long, and how long the last claims may take."""
 
     hosts: int
     workspaces: int = 10
     seconds: float = 20.0
+    claim_seconds: float = 60.0
 
     def __str__(self) -> str:
         return (
@@ -49,26 +52,32 @@ class Seen:
 
     claims: list[float] = field(default_factory=list)
     beats: list[float] = field(default_factory=list)
+    submitted: int = 0
     postgres_cpu: float = 0.0
 
     @property
     def claim_p50(self) -> float:
         """The median from submission to claim."""
-        return _percentile(self.claims, 50)
+        return percentile(self.claims, 50)
 
     @property
     def claim_p99(self) -> float:
         """The 99th percentile from submission to claim."""
-        return _percentile(self.claims, 99)
+        return percentile(self.claims, 99)
 
     @property
     def beat_p99(self) -> float:
         """The 99th percentile of a heartbeat."""
-        return _percentile(self.beats, 99)
+        return percentile(self.beats, 99)
 
 
 def simulate(place: FleetPlace, load: Load, postgres_cpu: Callable[[], float]) -> Seen:
-    """Let the hosts work for a while, under a steady stream of submissions."""
+    """Let the hosts work for a while, under a steady stream of submissions.
+
+    Raises:
+        Failed: an item was not claimed.
+        Exception: a host failed.
+    """
     seen, ended = Seen(), threading.Event()
     engine = SystemDatabase.create(
         system_database_url=tuned_url(place),
@@ -82,24 +91,43 @@ def simulate(place: FleetPlace, load: Load, postgres_cpu: Callable[[], float]) -
     hosts = [
         _Host(place, engine, f"h{number}", load.workspaces, seen) for number in range(load.hosts)
     ]
-    with ThreadPoolExecutor(_POOL) as pool:
-        list(pool.map(_Host.open, hosts))
-    threads = [threading.Thread(target=host.work, args=(ended,), daemon=True) for host in hosts]
-    for thread in threads:
-        thread.start()
+    try:
+        with ThreadPoolExecutor(_POOL) as pool:
+            list(pool.map(_Host.open, hosts))
+        with ThreadPoolExecutor(len(hosts)) as pool:
+            working = [pool.submit(host.work, ended) for host in hosts]
+            try:
+                _measure(place, load, hosts, postgres_cpu, seen)
+            finally:
+                ended.set()
+            for each in working:
+                each.result()
+    finally:
+        for host in hosts:
+            host.store.close()
+        engine.destroy()
+    if len(seen.claims) != seen.submitted:
+        raise Failed(f"{len(seen.claims)} of {seen.submitted} items were claimed")
+    return seen
+
+
+def _measure(
+    place: FleetPlace,
+    load: Load,
+    hosts: Sequence[_Host],
+    postgres_cpu: Callable[[], float],
+    seen: Seen,
+) -> None:
+    """Submit for a while, and wait until the hosts have claimed all items, or for a limit."""
     time.sleep(2)
     seen.beats.clear()
     before, began = postgres_cpu(), time.monotonic()
-    _submit(place, [name for host in hosts for name in host.workspaces], load.seconds)
+    workspaces = [name for host in hosts for name in host.workspaces]
+    seen.submitted = _submit(place, workspaces, load.seconds)
     seen.postgres_cpu = (postgres_cpu() - before) / (time.monotonic() - began)
-    time.sleep(2)
-    ended.set()
-    for thread in threads:
-        thread.join(30)
-    for host in hosts:
-        host.store.close()
-    engine.destroy()
-    return seen
+    limit = time.monotonic() + load.claim_seconds
+    while len(seen.claims) < seen.submitted and time.monotonic() < limit:
+        time.sleep(_POLL_SECONDS)
 
 
 class _Host:
@@ -178,7 +206,8 @@ class _Host:
         )
 
 
-def _submit(place: FleetPlace, workspaces: Sequence[str], seconds: float) -> None:
+def _submit(place: FleetPlace, workspaces: Sequence[str], seconds: float) -> int:
+    """Submit items at a steady rate, and return how many."""
     store = PostgresFleet(place)
     began, number = time.monotonic(), 0
     while time.monotonic() - began < seconds:
@@ -194,8 +223,4 @@ def _submit(place: FleetPlace, workspaces: Sequence[str], seconds: float) -> Non
         number += 1
         time.sleep(max(0.0, began + number / _ITEMS_A_SECOND - time.monotonic()))
     store.close()
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0
+    return number

@@ -42,15 +42,49 @@ def cpu_seconds(processes: list[Process]) -> float:
     return sum(process.cpu_seconds for process in processes)
 
 
+def cpu_seconds_of(pid: int, *, with_children: bool = False) -> float:
+    """Return the CPU time of a process.
+
+    Args:
+        pid: the process.
+        with_children: also that of the children it has waited for.
+
+    Raises:
+        OSError: it has ended.
+    """
+    return _cpu_seconds(_fields(Path("/proc", str(pid))), last=15 if with_children else 13)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process.
+
+    Raises:
+        OSError: it has ended.
+        ValueError: it is ending.
+    """
+    status = Path("/proc", str(pid), "status").read_text(encoding="utf-8", errors="replace")
+    (resident,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(resident.split()[1]) * 1024
+
+
+def _fields(folder: Path) -> list[str]:
+    """Return the fields of `stat` after the name; the name is in brackets and may hold any."""
+    stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+    return stat.rpartition(")")[2].split()
+
+
+def _cpu_seconds(fields: list[str], *, last: int) -> float:
+    """Return the sum of the fields of CPU time, which are counted in proc(5)."""
+    return sum(map(int, fields[11:last])) / _TICKS_A_SECOND
+
+
 def _all() -> Iterator[Process]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+            fields = _fields(entry)
         except OSError:
             continue  # it has ended meanwhile
-        # The name is in brackets and may hold any; the fields are counted in proc(5).
-        fields = stat.rpartition(")")[2].split()
-        used = sum(map(int, fields[11:15])) / _TICKS_A_SECOND
+        used = _cpu_seconds(fields, last=15)
         yield Process(pid=int(entry.name), parent=int(fields[1]), cpu_seconds=used)

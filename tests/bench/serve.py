@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import selectors
 import shutil
@@ -28,6 +27,7 @@ from millracer.event_log.logs import FileEventLogs
 from millracer.ports.event_log import LogWriter
 from tests.bench.event_log import stage_event
 from tests.bench.figures import Figure
+from tests.bench.processes import cpu_seconds_of, resident_bytes
 from tests.bench.running import Failed, run
 from tests.bench.scene import Scene, Tools, scene
 from tests.support.event_logs import opened
@@ -46,7 +46,6 @@ _RATE = 50
 _BUSY_SECONDS = 6
 _LIMIT_SECONDS = 120.0
 _MIB = 1 << 20
-_TICKS = os.sysconf("SC_CLK_TCK")
 #: An event is logged once, so each has its own number.
 _NUMBERS = itertools.count()
 _CURSOR = re.compile(rb"^id: [^\n]*-([0-9]+)$", re.MULTILINE)
@@ -293,17 +292,11 @@ class _Server:
 
     def memory(self) -> float:
         """Return the resident memory in MiB."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-        if found is None:
-            raise Failed("the server has ended")
-        return int(found[1]) * 1024 / _MIB
+        return resident_bytes(self._process.pid) / _MIB
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of the server without its children."""
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
-        fields = stat.rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / _TICKS
+        return cpu_seconds_of(self._process.pid)
 
     def idle_share(self) -> float:
         """Return the CPU of a second without requests."""

@@ -116,6 +116,7 @@ def overview(**more: Any) -> Document:
         reason="host_away",
         host_away=True,
     )
+    items = more.pop("items", [running(), waiting(), away, set_aside()])
     return {
         "schema_version": "millracer.fleet.overview.v1",
         "hosts": [host("ci-1", running=[RUNNING], queued=1), host("ci-2", away=True, queued=1)],
@@ -123,7 +124,8 @@ def overview(**more: Any) -> Document:
             workspace("api", "ci-2", queued=1),
             workspace("shop", "ci-1", running=RUNNING, queued=1, labels=["python"]),
         ],
-        "items": [running(), waiting(), away, set_aside()],
+        "items": items,
+        "total": len(items),
         "ended": [ended(outcome="completed", completed=True)],
         **more,
     }

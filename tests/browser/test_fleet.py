@@ -55,6 +55,13 @@ def test_the_queue_says_why_each_item_waits(fleet: Tab) -> None:
     expect(ended.get_by_role("row").filter(has_text=ENDED)).to_contain_text("Completed")
 
 
+def test_a_queue_that_is_cut_says_so(fleet: Tab) -> None:
+    fleet.world.documents["/fleet"] = fleets.overview(total=1200)
+    page = fleet.open("#/fleet")
+    expect(page.get_by_text("the first 4 of 1200")).to_be_visible()
+    expect(page.get_by_label("The whole fleet")).to_contain_text("1199 waiting")
+
+
 def test_the_page_follows_the_fleet(fleet: Tab) -> None:
     page = fleet.open("#/fleet")
     expect(page.get_by_text("Running: checker")).to_be_visible()

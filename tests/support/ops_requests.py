@@ -196,7 +196,7 @@ _PAYLOADS: Mapping[str, tuple[dict[str, Strategy], dict[str, Strategy]]] = {
         {},
         {
             **dict.fromkeys(("workspace_id", "host", "state"), _TEXT),
-            "all_items": st.booleans(),
+            **dict.fromkeys(("all_items", "newest_first"), st.booleans()),
             "limit": st.integers(1, 9),
         },
     ),

@@ -6,12 +6,13 @@ Typer reads a command's options from its signature; `with_common_options` adds t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec
 
 import typer
+from typer.models import ArgumentInfo
 
 from millracer.cli.options import shared as options
 from millracer.cli.options.common import CommonOptions, common_options
@@ -20,8 +21,6 @@ from millracer.domain.run.options import COMMAND_LINE_OPTIONS, Group
 
 _ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
 
-#: Positional arguments precede the options in the signature.
-_ARGUMENTS = frozenset({"task", "item", "name", "workspace", "cron", "words"})
 #: The groups of the help that several commands have; None is that without a name.
 _SHARED_GROUPS = frozenset({None, options.OUTPUT_GROUP, *(group.value for group in Group)})
 
@@ -82,7 +81,7 @@ def _with_options(
         shared = replace(shared, explicit=frozenset(explicit))
         command(shared, **values)  # type: ignore[call-arg, arg-type] # as its signature says
 
-    first = [each for each in own if each.name in _ARGUMENTS or _has_own_group(each)]
+    first = [each for each in own if _is_argument(each) or _has_own_group(each)]
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # Typer reads it
         [
             inspect.Parameter(
@@ -98,13 +97,20 @@ def _with_options(
     return with_options
 
 
+def _is_argument(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is a positional argument, which precedes the options."""
+    return any(isinstance(each, ArgumentInfo) for each in _metadata(parameter))
+
+
 def _has_own_group(parameter: inspect.Parameter) -> bool:
     """Whether the help lists an option in a group that only its command has."""
-    groups = {
-        getattr(each, "rich_help_panel", None)
-        for each in getattr(parameter.annotation, "__metadata__", ())
-    }
+    groups = {getattr(each, "rich_help_panel", None) for each in _metadata(parameter)}
     return bool(groups - _SHARED_GROUPS)
+
+
+def _metadata(parameter: inspect.Parameter) -> Sequence[object]:
+    found: Sequence[object] = getattr(parameter.annotation, "__metadata__", ())
+    return found
 
 
 def said_by(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrigin]:

@@ -152,10 +152,34 @@ class FleetItem:
     host_away: bool = False
 
 
-def list_order(item: FleetItem) -> tuple[int, int, datetime, str]:
-    """Return the key that sorts a list: running first, ended last, then as hosts start them."""
-    rank = {FleetItemState.RUNNING: 0, FleetItemState.ENDED: 2}.get(item.state, 1)
-    return rank, item.priority, item.submitted_at, item.item_id
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetItems:
+    """A list of items, which a limit may have cut.
+
+    Attributes:
+        items: the first of the items that match the filter.
+        total: how many match it.
+    """
+
+    items: Sequence[FleetItem]
+    total: int
+
+
+def list_order(item: FleetItem) -> tuple[int, int, float, str]:
+    """Return the key that sorts a list.
+
+    Running items come first, then waiting ones by priority and submission, then ended ones, the
+    last end first.
+    """
+    if item.ended_at is not None:
+        return 2, 0, -item.ended_at.timestamp(), item.item_id
+    rank = 0 if item.state is FleetItemState.RUNNING else 1
+    return rank, item.priority, item.submitted_at.timestamp(), item.item_id
+
+
+def newest_order(item: FleetItem) -> tuple[float, str]:
+    """Return the key that sorts a list by submission, the newest first."""
+    return -item.submitted_at.timestamp(), item.item_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +217,15 @@ class ItemFilter:
 
     Attributes:
         open_only: leave out ended items.
-        limit: the longest list; the newest submissions are kept.
+        newest_first: sort by submission, instead of by `list_order`.
+        limit: the longest list; the first items in its order are kept.
     """
 
     workspace_id: str | None = None
     host: str | None = None
     state: FleetItemState | None = None
     open_only: bool = True
+    newest_first: bool = False
     limit: int = 1000
 
 

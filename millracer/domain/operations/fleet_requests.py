@@ -70,13 +70,15 @@ class FleetListRequest:
         host: only items of this host.
         state: only items in this state.
         all_items: also items that have ended.
-        limit: the longest list; the newest submissions are kept.
+        newest_first: the newest submissions first, instead of running ones first.
+        limit: the longest list; the first items in its order are kept.
     """
 
     workspace_id: str | None = None
     host: str | None = None
     state: str | None = None
     all_items: bool = False
+    newest_first: bool = False
     limit: int = 1000
 
 

@@ -32,7 +32,7 @@ from millracer.millrace.daemon.ownership import (
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.millrace.daemon.stale_lock import remove_stranded_lock
 from millracer.millrace.daemon.stop import stop_daemon
-from millracer.millrace.files.mailbox import withdraw
+from millracer.millrace.files.mailbox import withdraw, withdraw_stops
 from millracer.millrace.files.state import RuntimeFiles
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.text_output import parse_control, parse_lines
@@ -216,6 +216,8 @@ class LockedControl(DaemonControl):
     def start(self, mode: str, wait: Wait) -> RunningDaemon:
         """Repair, start an owned daemon and wait until it holds the lock and serves.
 
+        A `stop` that a daemon before it did not read is withdrawn.
+
         Returns the other daemon if one was started first, and a daemon that is still booting after
         60 seconds or at the end of the wait.
 
@@ -228,6 +230,7 @@ class LockedControl(DaemonControl):
         if found is not None:
             return found
         self.repair(wait)
+        withdraw_stops(self._paths)
         self._paths.remove_old_logs()
         log = name_log(self._paths)
         record = OwnershipRecord(

@@ -1,4 +1,4 @@
-"""Find add commands in the mailbox of a daemon: one item's, or all that wait.
+"""The mailbox of a daemon: find add commands, one item's or all that wait; withdraw commands.
 
 A command is in `incoming` (as `.json`, or `.json.claimed` while the daemon executes it) until the
 daemon moves it to `processed` or `failed`. Only `incoming` and `failed` are searched for adds: an
@@ -32,6 +32,7 @@ _CLAIMED = ".claimed"
 _WAITING = (".json", f".json{_CLAIMED}")
 _KINDS = {"task": IntakeKind.TASK, "probe": IntakeKind.PROBE, "idea": IntakeKind.IDEA}
 _IDEA = "idea"
+_STOP = "stop"
 _WITHOUT_REASON = "the daemon refused it without a reason"
 
 
@@ -124,6 +125,17 @@ def withdraw(paths: WorkspacePaths, command_id: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def withdraw_stops(paths: WorkspacePaths) -> None:
+    """Withdraw every `stop` that waits; call while no daemon runs.
+
+    Each was meant for a daemon that ended before it read the command. The next daemon would obey.
+    """
+    for path, text in _read_commands(paths.mailbox / "incoming"):
+        with suppress(ProtocolError, OSError):
+            if parse(MailboxEnvelope, text, path.name).command == _STOP:
+                path.unlink()
 
 
 def _find_waiting(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:

@@ -20,7 +20,7 @@ from millracer.domain.operations.fleet_requests import (
 from millracer.domain.operations.names import OperationName
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import NextStep
-from millracer.errors import InvalidRequest
+from millracer.errors import InvalidRequest, StateConflict
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
 from millracer.operations.fleet.follow import (
@@ -85,13 +85,14 @@ def answer_retry(
     """Dispatch an item again that was set aside.
 
     Raises:
-        InvalidRequest: the fleet has no such item, or it was not set aside.
+        InvalidRequest: the fleet has no such item.
+        StateConflict: it was not set aside.
         MillracerError: the fleet cannot be reached.
     """
     with context.open_fleet() as store:
         item = find_named(store, request.work_item_id).item
         if not store.retry(item.item_id):
-            raise InvalidRequest(
+            raise StateConflict(
                 f"{item.item_id} was not set aside; it is {item.state.replace('_', ' ')}",
                 field="work_item_id",
                 suggested_action=f"read it with `millracer fleet show {item.item_id}`",
@@ -194,7 +195,8 @@ def answer_forget(
     """Remove a workspace without open items, or give up its lost checkout.
 
     Raises:
-        InvalidRequest: the fleet has no such workspace, it has open items, or its host is not away.
+        InvalidRequest: the fleet has no such workspace.
+        StateConflict: it has open items, or its host is not away.
         MillracerError: the fleet cannot be reached.
     """
     name = request.workspace_id
@@ -205,7 +207,7 @@ def answer_forget(
             known = {each.workspace_id for each in store.list_workspaces()}
             if name not in known:
                 raise _unknown_workspace(name)
-            raise InvalidRequest(
+            raise StateConflict(
                 f"{name} has open items",
                 field="workspace_id",
                 suggested_action=f"list them with `millracer fleet ps --workspace {name}`, and "
@@ -219,7 +221,7 @@ def _answer_lost(name: str, store: FleetStore) -> Answer[FleetControlResult]:
     if not store.release_workspace(name):
         if name not in {each.workspace_id for each in store.list_workspaces()}:
             raise _unknown_workspace(name)
-        raise InvalidRequest(
+        raise StateConflict(
             f"the host of {name} is not away",
             field="workspace_id",
             suggested_action="stop its worker first; `millracer fleet hosts` lists the hosts",

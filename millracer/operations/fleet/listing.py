@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from millracer.domain.fleet.items import FleetItem, FleetItemState, ItemFilter
+from millracer.domain.fleet.items import FleetItems, FleetItemState, ItemFilter
 from millracer.domain.operations.fleet_requests import FleetListRequest
 from millracer.errors import ExitCode, InvalidRequest
 from millracer.operations.answer import Answer
@@ -14,7 +12,7 @@ from millracer.schemas.fleet.report import describe_item
 
 
 def answer_list(request: FleetListRequest, context: OperationContext) -> Answer[FleetListResult]:
-    """List the items of the fleet: running first, then by priority and submission.
+    """List the items of the fleet: running first, then by priority and submission, then ended ones.
 
     Raises:
         InvalidRequest: the state is unknown, or the limit is not positive.
@@ -22,13 +20,13 @@ def answer_list(request: FleetListRequest, context: OperationContext) -> Answer[
     """
     wanted = filter_of(request)
     with context.open_fleet() as store:
-        items = store.list_items(wanted)
-    return Answer(result=describe_items(items), exit_code=ExitCode.COMPLETED)
+        found = store.list_items(wanted)
+    return Answer(result=describe_items(found), exit_code=ExitCode.COMPLETED)
 
 
-def describe_items(items: Iterable[FleetItem]) -> FleetListResult:
+def describe_items(found: FleetItems) -> FleetListResult:
     """Return the published form of a list of items."""
-    return FleetListResult(items=[describe_item(each) for each in items])
+    return FleetListResult(items=[describe_item(each) for each in found.items], total=found.total)
 
 
 def filter_of(request: FleetListRequest) -> ItemFilter:
@@ -55,5 +53,6 @@ def filter_of(request: FleetListRequest) -> ItemFilter:
         host=request.host,
         state=state,
         open_only=not request.all_items and state is not FleetItemState.ENDED,
+        newest_first=request.newest_first,
         limit=request.limit,
     )

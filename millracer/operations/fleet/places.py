@@ -6,8 +6,8 @@ from millracer.domain.operations.fleet_requests import FleetHostsRequest, FleetW
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
-from millracer.schemas.fleet.hosts import FleetHostDocument, FleetHostsResult
-from millracer.schemas.fleet.workspaces import FleetWorkspaceDocument, FleetWorkspacesResult
+from millracer.schemas.fleet.hosts import FleetHostsResult, describe_hosts
+from millracer.schemas.fleet.workspaces import FleetWorkspacesResult, describe_workspaces
 
 
 def answer_hosts(
@@ -21,10 +21,7 @@ def answer_hosts(
     with context.open_fleet() as store:
         hosts = store.list_hosts()
     return Answer(
-        result=FleetHostsResult(
-            hosts=[FleetHostDocument.of(each, running=list(each.running)) for each in hosts]
-        ),
-        exit_code=ExitCode.COMPLETED,
+        result=FleetHostsResult(hosts=describe_hosts(hosts)), exit_code=ExitCode.COMPLETED
     )
 
 
@@ -39,8 +36,6 @@ def answer_workspaces(
     with context.open_fleet() as store:
         found = store.list_workspaces()
     return Answer(
-        result=FleetWorkspacesResult(
-            workspaces=[FleetWorkspaceDocument.of(each, labels=list(each.labels)) for each in found]
-        ),
+        result=FleetWorkspacesResult(workspaces=describe_workspaces(found)),
         exit_code=ExitCode.COMPLETED,
     )

@@ -37,8 +37,10 @@ from millracer.schemas.ops.result import (
 if TYPE_CHECKING:  # most actions have no run
     from millracer.schemas.run.document import RunResultDocument
 
-#: Codes of errors in the request itself.
-_INVALID_CODES = frozenset({"invalid_request", "invalid_input", "usage", "config_invalid"})
+#: Codes of errors in the request itself, or in what it names.
+_INVALID_CODES = frozenset(
+    {"invalid_request", "state_conflict", "invalid_input", "usage", "config_invalid"}
+)
 
 NOTHING_TO_COMPLETE = CompletionDocument(
     outcome="unknown", scoped_completion=False, verification_status=Verification.NOT_APPLICABLE

@@ -8,6 +8,15 @@ from millracer.domain.control import ControlOutcome
 from millracer.errors import MillracerError
 from millracer.schemas.fleet.report import FleetItemDocument, FleetReport, error_of
 
+#: The database answers at once, or its host does later: no command is `not_possible`.
+FleetControlOutcome = Literal[
+    ControlOutcome.DONE,
+    ControlOutcome.ALREADY,
+    ControlOutcome.TOO_LATE,
+    ControlOutcome.NOT_CONFIRMED,
+    ControlOutcome.FAILED,
+]
+
 
 class FleetControlResult(FleetReport):
     """The result of one command that changes the fleet.
@@ -16,8 +25,8 @@ class FleetControlResult(FleetReport):
         command: the operation, such as `fleet_cancel`; null if the command line could not be read
             that far.
         outcome: how the command ended. Only `done` and `already` mean that the requested effect was
-            observed; `too_late`: the item had already ended in another way; `not_possible`: not in
-            the current state; `not_confirmed`: requested, and not observed in time.
+            observed; `too_late`: the item had already ended in another way; `not_confirmed`:
+            requested, and not observed in time.
         message: the outcome as a sentence.
         subject: the item, host or workspace of the command; null if it has none.
         item: the item of the command as it is now; null if it has none.
@@ -26,7 +35,7 @@ class FleetControlResult(FleetReport):
 
     schema_version: Literal["millracer.fleet.control.v1"] = "millracer.fleet.control.v1"
     command: str | None = None
-    outcome: ControlOutcome
+    outcome: FleetControlOutcome
     message: str
     subject: str | None = None
     item: FleetItemDocument | None = None

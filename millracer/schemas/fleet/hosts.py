@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
+from millracer.domain.fleet.hosts import FleetHost
 from millracer.errors import MillracerError
 from millracer.schemas.base import Published
 from millracer.schemas.fleet.report import FleetReport, error_of
@@ -51,6 +53,11 @@ class FleetHostsResult(FleetReport):
 
     schema_version: Literal["millracer.fleet.hosts.v1"] = "millracer.fleet.hosts.v1"
     hosts: list[FleetHostDocument] = Field(default_factory=list)
+
+
+def describe_hosts(hosts: Iterable[FleetHost]) -> list[FleetHostDocument]:
+    """Return the published form of hosts."""
+    return [FleetHostDocument.of(each, running=list(each.running)) for each in hosts]
 
 
 def describe_failure(error: MillracerError, _operation: str | None = None) -> FleetHostsResult:

@@ -11,14 +11,16 @@ from millracer.schemas.fleet.report import FleetItemDocument, FleetReport, error
 
 
 class FleetListResult(FleetReport):
-    """The items of the fleet: running first, then by priority and submission.
+    """The items of the fleet: running first, then by priority and submission, then by their ends.
 
     Attributes:
-        items: the items.
+        items: the first items of the list.
+        total: how many items match the request; more than `items` has if the limit cut the list.
     """
 
     schema_version: Literal["millracer.fleet.list.v1"] = "millracer.fleet.list.v1"
     items: list[FleetItemDocument] = Field(default_factory=list)
+    total: int = 0
 
 
 def describe_failure(error: MillracerError, _operation: str | None = None) -> FleetListResult:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
+from millracer.domain.fleet.hosts import FleetWorkspace
 from millracer.errors import MillracerError
 from millracer.schemas.base import Published
 from millracer.schemas.fleet.report import FleetReport, error_of
@@ -51,6 +53,11 @@ class FleetWorkspacesResult(FleetReport):
 
     schema_version: Literal["millracer.fleet.workspaces.v1"] = "millracer.fleet.workspaces.v1"
     workspaces: list[FleetWorkspaceDocument] = Field(default_factory=list)
+
+
+def describe_workspaces(workspaces: Iterable[FleetWorkspace]) -> list[FleetWorkspaceDocument]:
+    """Return the published form of workspaces."""
+    return [FleetWorkspaceDocument.of(each, labels=list(each.labels)) for each in workspaces]
 
 
 def describe_failure(error: MillracerError, _operation: str | None = None) -> FleetWorkspacesResult:

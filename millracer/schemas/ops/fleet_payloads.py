@@ -49,13 +49,15 @@ class FleetListPayload(Payload):
         host: only items of this host.
         state: only items in this state.
         all_items: also items that have ended.
-        limit: the longest list; the newest submissions are kept.
+        newest_first: the newest submissions first, instead of running ones first.
+        limit: the longest list; the first items in its order are kept.
     """
 
     workspace_id: OptionalText = None
     host: OptionalText = None
     state: OptionalText = None
     all_items: bool = False
+    newest_first: bool = False
     limit: Annotated[int, Field(ge=1)] = 1000
 
 

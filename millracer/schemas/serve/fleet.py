@@ -26,7 +26,8 @@ class FleetOverview(Published):
         schema_version: the format of this document.
         hosts: the hosts, by name.
         workspaces: the workspaces, by id.
-        items: the items that have not ended: running first, then by priority and submission.
+        items: the first items that have not ended: running ones, then by priority and submission.
+        total: how many have not ended; more than `items` has if it is cut.
         ended: the items that ended last, the newest first.
     """
 
@@ -34,6 +35,7 @@ class FleetOverview(Published):
     hosts: list[FleetHostDocument]
     workspaces: list[FleetWorkspaceDocument]
     items: list[FleetItemDocument]
+    total: int
     ended: list[FleetItemDocument]
 
 
@@ -45,13 +47,15 @@ class FleetItemsQuery(HttpInput):
         host: only items of this host.
         state: only items in this state.
         all_items: also items that have ended.
-        limit: the most items; the newest submissions are kept.
+        newest_first: the newest submissions first, instead of running ones first.
+        limit: the most items; the first ones of the list are kept.
     """
 
     workspace_id: str | None = None
     host: str | None = None
     state: FleetItemState | None = None
     all_items: bool = False
+    newest_first: bool = False
     limit: int = Field(default=_ITEMS, ge=1, le=MOST_FLEET_ITEMS)
 
 

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from millracer.domain.fleet.items import FleetItemState, ItemFilter
 from millracer.operations.context import OperationContext
-from millracer.schemas.fleet.hosts import FleetHostDocument
+from millracer.schemas.fleet.hosts import describe_hosts
 from millracer.schemas.fleet.report import describe_item
-from millracer.schemas.fleet.workspaces import FleetWorkspaceDocument
+from millracer.schemas.fleet.workspaces import describe_workspaces
 from millracer.schemas.serve.fleet import MOST_FLEET_ITEMS, FleetOverview
 from millracer.serve.handlers.call import Call, reply
 from millracer.serve.handlers.operations import operation_request, reply_answer
@@ -31,18 +31,14 @@ async def show_overview(call: Call) -> Response:
 def _overview(context: OperationContext) -> FleetOverview:
     with context.open_fleet() as store:
         hosts, workspaces = store.list_hosts(), store.list_workspaces()
-        items = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
-        ended = store.list_items(
-            ItemFilter(state=FleetItemState.ENDED, open_only=False, limit=MOST_FLEET_ITEMS)
-        )
-    last = sorted(ended, key=lambda each: each.ended_at or each.submitted_at, reverse=True)
+        found = store.list_items(ItemFilter(limit=MOST_FLEET_ITEMS))
+        ended = store.list_items(ItemFilter(state=FleetItemState.ENDED, limit=_ENDED))
     return FleetOverview(
-        hosts=[FleetHostDocument.of(each, running=list(each.running)) for each in hosts],
-        workspaces=[
-            FleetWorkspaceDocument.of(each, labels=list(each.labels)) for each in workspaces
-        ],
-        items=[describe_item(each) for each in items],
-        ended=[describe_item(each) for each in last[:_ENDED]],
+        hosts=describe_hosts(hosts),
+        workspaces=describe_workspaces(workspaces),
+        items=[describe_item(each) for each in found.items],
+        total=found.total,
+        ended=[describe_item(each) for each in ended.items],
     )
 
 
@@ -56,4 +52,5 @@ async def perform_on_fleet(call: Call) -> Response:
         call.service.refuse_while_stopping()
     name, request = operation_request(call, {"wait": False})
     context = call.service.operations.fleet_context()
-    return reply_answer(await call.service.perform(name, request, context))
+    answer = await call.service.perform(name, request, context)
+    return reply_answer(answer, frozenset(call.request.path_params))

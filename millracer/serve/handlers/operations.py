@@ -85,15 +85,20 @@ def _options(call: Call) -> OptionLayers | None:
     return call.service.operations.options.with_values(**options.given())
 
 
-def reply_answer(answer: Answer[Any], status: int = 200) -> Response:
+def reply_answer(answer: Answer[Any], names: frozenset[str] = frozenset()) -> Response:
     """Return the answer with an operation's document.
+
+    Args:
+        answer: the operation's answer.
+        names: fields of the operation's request that the path has.
 
     Raises:
         Refusal: the operation failed.
     """
     document = answer.result
+    status = 200
     if answer.error is not None:
-        raise refusal_of(answer)
+        raise refusal_of(answer, names)
     if isinstance(document, _CONTROLS):
         found = status_of_outcome(document.outcome)
         status = status if found is None else found
@@ -107,8 +112,13 @@ def reply_answer(answer: Answer[Any], status: int = 200) -> Response:
     return reply(document, status)
 
 
-def refusal_of(answer: Answer[Any]) -> Refusal:
-    """Return the refusal for an operation that failed; the body has its document."""
+def refusal_of(answer: Answer[Any], names: frozenset[str] = frozenset()) -> Refusal:
+    """Return the refusal for an operation that failed; the body has its document.
+
+    Args:
+        answer: the operation's answer.
+        names: as for `status_of_error`.
+    """
     record = answer.error
     if record is None:
         raise ValueError("the operation did not fail")
@@ -118,7 +128,7 @@ def refusal_of(answer: Answer[Any]) -> Refusal:
     if isinstance(answer.result, _CONTROLS):
         status = status_of_outcome(answer.result.outcome)
     return Refusal(
-        status or status_of_error(record.code, record.field),
+        status or status_of_error(record.code, record.field, names),
         record.message,
         record.suggested_action,
         code=record.code,

@@ -71,7 +71,7 @@ def test_one_key_with_two_bodies_is_stored_once(postgres: PostgresScene, host: H
     assert counted[SubmitVerdict.NEW] == 1
     assert counted[SubmitVerdict.KNOWN] == _THREADS // 2 - 1
     assert counted[SubmitVerdict.CONFLICT] == _THREADS // 2
-    (item,) = postgres.as_owner().list_items(ItemFilter())
+    (item,) = postgres.as_owner().list_items(ItemFilter()).items
     assert item.dispatch == 1
 
 

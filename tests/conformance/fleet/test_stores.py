@@ -82,7 +82,7 @@ def test_an_unknown_target_stores_nothing(scene: Scene, host: HostAt) -> None:
 
     assert store.submit(submission("one", workspace_id="no")).verdict == "workspace_unknown"
     assert store.submit(submission("two", label="no")).verdict == "label_unknown"
-    assert store.list_items(ItemFilter(open_only=False)) == ()
+    assert store.list_items(ItemFilter(open_only=False)).total == 0
 
 
 def test_a_repeated_submission_is_known_after_its_end_and_without_its_workspace(
@@ -816,7 +816,7 @@ def test_the_reason_names_what_an_item_waits_for(scene: Scene) -> None:
     reasons = {}
 
     def note(when: str) -> None:
-        items = scene.as_submitter().list_items(ItemFilter())
+        items = scene.as_submitter().list_items(ItemFilter()).items
         reasons[when] = [(each.item_id, each.state, each.reason) for each in items]
 
     note("queued")
@@ -846,28 +846,58 @@ def test_the_reason_names_what_an_item_waits_for(scene: Scene) -> None:
     assert (known.away, tuple(known.running), known.queued, known.slots) == (True, ("one",), 2, 1)
 
 
-def test_a_list_is_filtered_and_keeps_the_newest(scene: Scene, host: HostAt) -> None:
+def test_a_list_is_filtered_and_keeps_the_first_of_its_order(scene: Scene, host: HostAt) -> None:
     other = HostAt(scene, "b")
     other.announce("api")
     for number in range(4):
         scene.as_submitter().submit(submission(f"shop-{number}"))
-    scene.as_submitter().submit(submission("api-0", workspace_id="api"))
+    scene.as_submitter().submit(submission("api-0", workspace_id="api", priority=1))
     host.run_next()
-    scene.as_submitter().cancel("shop-1", "")
+    for name in ("shop-3", "shop-1"):
+        scene.as_submitter().cancel(name, "")
 
-    def listed(**wanted: object) -> list[str]:
+    def listed(**wanted: object) -> tuple[list[str], int]:
         found = scene.as_submitter().list_items(ItemFilter(**wanted))
-        return [each.item_id for each in found]
+        return [each.item_id for each in found.items], found.total
 
-    assert listed() == ["shop-0", "shop-2", "shop-3", "api-0"]
-    assert listed(open_only=False) == ["shop-0", "shop-2", "shop-3", "api-0", "shop-1"]
-    assert listed(limit=2) == ["shop-3", "api-0"]
-    assert listed(workspace_id="api") == listed(host="b") == ["api-0"]
-    assert listed(state=FleetItemState.RUNNING) == ["shop-0"]
-    assert listed(state=FleetItemState.ENDED) == ["shop-1"]
-    assert listed(state=FleetItemState.QUEUED, limit=2) == ["shop-3", "api-0"]
-    assert listed(state=FleetItemState.SET_ASIDE) == []
+    everything = ["shop-0", "api-0", "shop-2", "shop-1", "shop-3"]
+    assert listed() == (everything[:3], 3)
+    assert listed(open_only=False) == (everything, 5)
+    for limit in (1, 2):
+        assert listed(limit=limit) == (everything[:limit], 3)
+        assert listed(open_only=False, limit=2 + limit) == (everything[: 2 + limit], 5)
+    assert listed(workspace_id="api") == listed(host="b") == (["api-0"], 1)
+    assert listed(workspace_id="shop", limit=1) == (["shop-0"], 2)
+    assert listed(state=FleetItemState.RUNNING) == (["shop-0"], 1)
+    assert listed(state=FleetItemState.ENDED) == (["shop-1", "shop-3"], 2)
+    assert listed(state=FleetItemState.ENDED, open_only=False, limit=1) == (["shop-1"], 2)
+    assert listed(state=FleetItemState.QUEUED, limit=1) == (["api-0"], 2)
+    assert listed(state=FleetItemState.SET_ASIDE) == ([], 0)
+    newest = ["api-0", "shop-3", "shop-2", "shop-1", "shop-0"]
+    assert listed(newest_first=True, open_only=False) == (newest, 5)
+    assert listed(newest_first=True, open_only=False, limit=2) == (newest[:2], 5)
+    assert listed(newest_first=True) == (["api-0", "shop-2", "shop-0"], 3)
     assert scene.as_submitter().find_item("no-such") is None
+
+
+@pytest.mark.parametrize("status", [*DispatchStatus, None])
+@pytest.mark.parametrize("keeps_lease", [True, False])
+def test_an_item_is_in_the_list_of_its_state_and_in_no_other(
+    scene: Scene, host: HostAt, status: DispatchStatus | None, *, keeps_lease: bool
+) -> None:
+    host.announce("api", "gpu")
+    scene.as_submitter().submit(submission("one"))
+    scene.as_submitter().submit(submission("unbound", workspace_id=None, label="gpu"))
+    if keeps_lease:
+        host.run_next()
+    scene.end_dispatch("one", status)
+    expected: dict[FleetItemState, list[str]] = {each: [] for each in FleetItemState}
+    for name in ("one", "unbound"):
+        expected[item_of(scene.as_submitter(), name).state].append(name)
+
+    for state, names in expected.items():
+        found = scene.as_submitter().list_items(ItemFilter(state=state))
+        assert ([each.item_id for each in found.items], found.total) == (names, len(names))
 
 
 # -- upkeep ---------------------------------------------------------------------------------------

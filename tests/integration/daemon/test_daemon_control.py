@@ -455,6 +455,26 @@ def test_whatever_is_stale_is_cleared_before_a_start(
     assert site.calls() == ["control clear-stale-state", "run daemon"]
 
 
+def test_a_stop_that_the_daemon_before_did_not_read_is_withdrawn(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    incoming = site.paths.mailbox / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+    for name in ("stop-1", "pause-2"):
+        command = {
+            "command_id": name,
+            "command": name.partition("-")[0],
+            "issued_at": "2026-12-01T02:39:22.860099Z",
+            "payload": {},
+        }
+        (incoming / f"{name}.json").write_text(json.dumps(command), encoding="utf-8")
+
+    with site.daemon().control(wait) as control:
+        control.start("default_pi", wait)
+
+    assert {path.name for path in incoming.iterdir()} == {"pause-2.json"}
+
+
 def _status(*, stop_requested: bool = False, mode_id: str = "lad_pi") -> RuntimeStatus:
     return RuntimeStatus(
         process_running=False,

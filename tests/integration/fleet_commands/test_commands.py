@@ -74,10 +74,22 @@ def test_a_submitted_item_is_awaited_and_shown(called: FleetCaller) -> None:
     assert "Fix the header" in called.run("show", item_id[:10]).stdout
 
 
+def test_a_list_that_a_limit_cuts_says_so(called: FleetCaller) -> None:
+    words = ("submit", "shop", "Fix it", "--key")
+    ids = [called.run(*words, key).stdout.strip() for key in ("1", "2", "3")]
+    cut = called.run("ps", "--limit", "2").stdout.splitlines()
+    document = published(called.run("ps", "--limit", "2", "--json"), "ps").document
+
+    assert (len(cut), cut[-1]) == (4, "the first 2 of 3; `--limit` lists more")
+    assert (len(document["items"]), document["total"]) == (2, 3)
+    newest = called.run("ps", "--newest", "--limit", "1", "--json").document
+    assert [each["work_item_id"] for each in newest["items"]] == ids[2:]
+
+
 def test_an_awaited_submission_has_the_exit_code_of_its_outcome(called: FleetCaller) -> None:
     with called.caller.start("fleet", "submit", "shop", "--wait", "--json", "Fix it") as submitting:
         wait_until(lambda: called.scene.claim_next("a") is not None, "the item is claimed")
-        (item,) = called.scene.as_owner().list_items(_open())
+        (item,) = called.scene.as_owner().list_items(_open()).items
         called.end(called.host.take(item.item_id), completed=False)
         printed = submitting.finish()
 
@@ -90,7 +102,7 @@ def test_the_error_of_a_failed_run_is_shown_with_its_remedy(called: FleetCaller)
     error = {"code": "agent_not_found", "message": "no pi", "suggested_action": "install it"}
     with called.caller.start(*words) as submitting:
         wait_until(lambda: called.scene.claim_next("a") is not None, "the item is claimed")
-        (item,) = called.scene.as_owner().list_items(_open())
+        (item,) = called.scene.as_owner().list_items(_open()).items
         called.end(called.host.take(item.item_id), completed=False, errors=[error])
         submitted = submitting.finish()
     waited = called.run("wait", item.item_id)
@@ -108,7 +120,7 @@ def test_an_interrupted_wait_leaves_the_item_and_prints_its_id(called: FleetCall
     words = ("fleet", "submit", "shop", "--wait", "--json", "Fix it")
     with called.caller.start(*words) as submitting:
         wait_until(
-            lambda: len(called.scene.as_owner().list_items(_open())) == 1, "the item is stored"
+            lambda: called.scene.as_owner().list_items(_open()).total == 1, "the item is stored"
         )
         submitting.send(signal.SIGINT)
         printed = submitting.finish()
@@ -312,7 +324,7 @@ def test_a_secret_in_a_task_is_not_stored(called: FleetCaller) -> None:
     )
     assert (printed.exit_code, printed.error_codes) == (2, ["secret_in_task"])
     assert secret not in printed.stdout + printed.stderr
-    assert called.scene.as_owner().list_items(_open()) == ()
+    assert called.scene.as_owner().list_items(_open()).total == 0
 
 
 _READING = [

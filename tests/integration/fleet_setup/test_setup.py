@@ -43,7 +43,7 @@ def test_one_command_makes_a_private_fleet_and_can_be_repeated(
     assert password not in (config / "fleet.toml").read_text() + json.dumps(first.document)
     place = read_place(None, {"MILLRACER_CONFIG_DIR": str(config)})
     with closing(PostgresFleet(place)) as store:
-        assert store.list_items(ItemFilter()) == ()
+        assert store.list_items(ItemFilter()).total == 0
 
     again = fleet("up", "--local")
     plain = fleet("up")

@@ -38,6 +38,9 @@ class NotedRuns:
     def run(self, _place: SelectedWorkspace, item_id: str) -> None:
         self.items.append(item_id)
 
+    def is_starting(self, _place: SelectedWorkspace, item_id: str) -> bool:
+        return item_id in self.items
+
 
 def unexpected(error: Exception) -> MillracerError:
     raise error

@@ -13,8 +13,9 @@ from mcp.server.lowlevel.server import Server
 from millracer.cancellation import Cancellation
 from millracer.domain.fleet.waiting import DispatchStatus
 from millracer.errors import FleetUnreachable
-from millracer.mcp.fleet_actions import FleetActions
-from millracer.mcp.fleet_tools import FLEET_INSTRUCTIONS, FLEET_TOOLS, offered_on_fleet
+from millracer.mcp.fleet.actions import FleetActions
+from millracer.mcp.fleet.report import MOST_LINES
+from millracer.mcp.fleet.tools import FLEET_INSTRUCTIONS, FLEET_TOOLS, offered_on_fleet
 from millracer.mcp.server import ToolServer, make_server
 from millracer.operations.fleet_access import FleetAccess
 from millracer.operations.options import OptionLayers
@@ -117,6 +118,18 @@ def test_an_end_without_proof_is_not_completed(
     assert report["output"] == "I did it all."
 
 
+def test_an_item_that_is_set_aside_is_not_completed_until_its_retry(scene: FleetScene) -> None:
+    item_id = report_of(server(scene), "delegate", **TASK)["work_item_id"]
+    scene.fleet.end_dispatch(scene.begin().item_id, DispatchStatus.SET_ASIDE)
+    report = report_of(server(scene), "result", work_item_id=item_id)
+
+    assert (report["status"], report["scoped_completion"]) == ("not_completed", False)
+    assert f"millracer fleet retry {item_id}" in report["next"]
+    scene.fleet.retry(item_id)
+    again = report_of(server(scene), "result", work_item_id=item_id)
+    assert again["status"] == "working"
+
+
 def test_the_fleet_and_its_items_are_listed(scene: FleetScene) -> None:
     item_id = scene.add()
     scene.begin()
@@ -127,6 +140,55 @@ def test_the_fleet_and_its_items_are_listed(scene: FleetScene) -> None:
     one = report_of(server(scene), "status", work_item_id=item_id)
     assert (one["status"], one["work_item_id"]) == ("working", item_id)
     assert item_id in report_of(server(scene), "list_items")["output"]
+
+
+def test_a_tool_takes_only_arguments_that_have_an_effect(scene: FleetScene) -> None:
+    listed = using(server(scene, allow_control=True), lambda client: client.list_tools()).tools
+
+    assert {tool.name: set(tool.input_schema["properties"]) for tool in listed} == {
+        "delegate": {"workspace", "task", "request_id", "intake", "wait_seconds"},
+        "wait": {"work_item_id", "seconds"},
+        "result": {"work_item_id"},
+        "status": {"workspace", "work_item_id"},
+        "list_items": {"workspace"},
+        "cancel": {"work_item_id", "reason"},
+        "pause": {"workspace"},
+        "resume": {"workspace"},
+        "retry": {"work_item_id"},
+    }
+
+
+def test_lists_have_the_items_of_the_servers_workspace(scene: FleetScene) -> None:
+    shop = scene.add("one", request_id="1")
+    api = scene.add("two", request_id="2", workspace_id="api")
+
+    def listed(tool: str, **arguments: str) -> set[str]:
+        named = arguments.pop("default", None)
+        output = report_of(server(scene, workspace=named), tool, **arguments)["output"]
+        return {each for each in (shop, api) if f"{each} in" in output}
+
+    for tool in ("status", "list_items"):
+        assert listed(tool) == {shop, api}
+        assert listed(tool, default="api") == {api}
+        assert listed(tool, default="api", workspace="shop") == {shop}
+
+
+def test_a_long_list_begins_with_the_newest_and_counts_all(scene: FleetScene) -> None:
+    ids = []
+    for number in range(MOST_LINES + 2):
+        scene.clock.pass_time(seconds=1)
+        ids.append(scene.add(request_id=f"k{number}"))
+    scene.end(scene.begin())
+    scene.begin()
+    listed = report_of(server(scene), "list_items")
+    status = report_of(server(scene), "status")
+
+    assert listed["message"] == f"{MOST_LINES + 2} items"
+    assert listed["output"].startswith(f"{ids[-1]} in shop")
+    assert listed["output"].endswith("… and 2 more")
+    assert f"1 items run, {MOST_LINES} wait" in status["message"]
+    assert f"{ids[1]} in shop: running" in status["output"]
+    assert status["output"].endswith("… and 1 more")
 
 
 def test_items_and_workspaces_are_controlled(scene: FleetScene) -> None:

@@ -61,9 +61,11 @@ def test_an_item_is_run_by_one_process(
     runner.run(place, ITEM)
     is_refused = started == []
     writer.close()
+    was_starting = runner.is_starting(place, ITEM)
     runner.run(place, ITEM)
 
-    assert is_refused
+    assert (is_refused, was_starting) == (True, False)
+    assert runner.is_starting(place, ITEM)
     ((root, item_id, words),) = started
     assert (root, item_id) == (place.root_path, ITEM)
     assert words[-4:] == ("-w", place.root_path, "--model", "p/m")

@@ -182,6 +182,18 @@ def test_a_wait_that_is_over_says_that_the_item_works(
     assert f"millracer watch {ITEM}" in report["next"]  # no process runs it
 
 
+def test_an_item_whose_process_was_just_started_is_waited_for(
+    make: MakeServer, backend: LiveBackend, runs: NotedRuns
+) -> None:
+    backend.holds(ITEM, ItemState.QUEUED)
+    runs.items.append(ITEM)
+
+    report = report_of(make(), "result", work_item_id=ITEM)
+
+    assert report["status"] == "working"
+    assert "millracer watch" not in report["next"]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "code"),
     [

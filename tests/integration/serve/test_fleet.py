@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from millracer.errors import FleetDenied, FleetUnreachable, MillracerError
+from millracer.schemas.serve.fleet import MOST_FLEET_ITEMS
 from millracer.wiring.tool_factory import PortFactory
 from tests.support.fleet_scene import HOST, FleetScene
 from tests.support.ops_requests import asks
@@ -48,6 +49,30 @@ def test_the_overview_has_hosts_workspaces_and_the_queue(fleet: Client, scene: F
     assert [each["work_item_id"] for each in document["ended"]] == [ended]
 
 
+def test_a_long_queue_hides_neither_the_running_item_nor_the_last_end(
+    fleet: Client, scene: FleetScene
+) -> None:
+    running = scene.add("first", request_id="first", workspace_id="api")
+    scene.begin()
+    ended = [scene.add(each, request_id=each) for each in ("one", "two")]
+    for _ in ended:
+        scene.clock.pass_time(seconds=1)
+        scene.end(scene.begin())
+    later = []
+    for number in range(MOST_FLEET_ITEMS):
+        scene.clock.pass_time(seconds=1)
+        later.append(scene.add("later", request_id=f"later-{number}", priority=1))
+    document = fleet.get("/fleet").json
+
+    assert document["total"] == MOST_FLEET_ITEMS + 1
+    assert len(document["items"]) == MOST_FLEET_ITEMS
+    assert document["items"][0]["work_item_id"] == running
+    assert [each["work_item_id"] for each in document["ended"]] == ended[::-1]
+    newest = fleet.get("/fleet/items?all_items=true&newest_first=true&limit=1").json
+    assert [each["work_item_id"] for each in newest["items"]] == later[-1:]
+    assert newest["total"] == MOST_FLEET_ITEMS + 3
+
+
 def test_items_are_read_and_controlled(fleet: Client, scene: FleetScene) -> None:
     item_id = scene.add()
     listed = fleet.get("/fleet/items?state=queued&workspace_id=shop").json
@@ -55,7 +80,8 @@ def test_items_are_read_and_controlled(fleet: Client, scene: FleetScene) -> None
     shown = fleet.get(f"/fleet/items/{item_id}").json
     assert shown["request"]["input"]["text"] == "Fix the header"
     refused = fleet.post(f"/fleet/items/{item_id}/retry")
-    assert (refused.status, refused.code) == (404, "invalid_request")
+    assert (refused.status, refused.code) == (409, "state_conflict")
+    assert fleet.post("/fleet/items/nothing/retry").status == 404
     lease = scene.begin()
     asked = fleet.post(f"/fleet/items/{item_id}/cancel", {"reason": "late", "wait_seconds": 0})
     assert (asked.status, asked.json["outcome"]) == (202, "not_confirmed")
@@ -74,8 +100,11 @@ def test_hosts_and_workspaces_are_controlled(fleet: Client, scene: FleetScene) -
     assert paused.status == 200
     assert scene.fleet.list_workspaces()[1].paused
     assert fleet.post("/fleet/workspaces/shop/resume").status == 200
-    unknown = fleet.post("/fleet/workspaces/nowhere/pause")
-    assert (unknown.status, unknown.code) == (422, "invalid_request")
+    for path in ("workspaces/nowhere/pause", "workspaces/nowhere/resume", "hosts/nowhere/drain"):
+        unknown = fleet.post(f"/fleet/{path}")
+        assert (unknown.status, unknown.code) == (404, "invalid_request")
+    unusable = fleet.post("/fleet/workspaces/shop/pause", {"for_seconds": 1e300})
+    assert (unusable.status, unusable.code) == (422, "invalid_request")
     assert len(fleet.get("/fleet/workspaces").json["workspaces"]) == 2
 
 

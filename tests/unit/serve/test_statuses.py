@@ -24,6 +24,7 @@ def test_every_error_is_a_failure(code: str) -> None:
         ("invalid_request", "task", 422),
         ("invalid_request", "work_item_id", 404),
         ("invalid_request", "run_id", 404),
+        ("state_conflict", "work_item_id", 409),
         ("idempotency_conflict", None, 409),
         ("daemon_in_use", None, 409),
         ("millrace_timed_out", None, 504),
@@ -34,6 +35,11 @@ def test_every_error_is_a_failure(code: str) -> None:
 )
 def test_the_kind_of_a_failure(code: str, field: str | None, status: int) -> None:
     assert status_of_error(code, field) == status
+
+
+def test_an_unknown_name_of_the_path_is_not_found() -> None:
+    assert status_of_error("invalid_request", "host", frozenset({"host"})) == 404
+    assert status_of_error("invalid_request", "host") == 422
 
 
 def test_an_outcome_without_effect_is_a_conflict() -> None:

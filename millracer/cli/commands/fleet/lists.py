@@ -32,8 +32,11 @@ _POLL_SECONDS = 1.0
 
 
 def list_text(result: FleetListResult) -> str:
-    """Return the list as a table."""
-    return "\n".join(item_table(result.items, datetime.now(UTC)))
+    """Return the list as a table, and a last line if the limit cut it."""
+    lines = item_table(result.items, datetime.now(UTC))
+    if result.total > len(result.items):
+        lines.append(f"the first {len(result.items)} of {result.total}; `--limit` lists more")
+    return "\n".join(lines)
 
 
 def watch(common: CommonOptions, request: FleetListRequest, *, as_json: bool) -> int:

@@ -39,21 +39,30 @@ def ps(  # noqa: PLR0913 - one parameter per option
     all_items: Annotated[
         bool, typer.Option("--all", "-a", help="Also items that have ended.")
     ] = False,
+    newest_first: Annotated[
+        bool, typer.Option("--newest", help="List the newest submissions first.")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Print the list again at each change, until Ctrl-C.")
     ] = False,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, metavar="N", help="Show the N newest items at most.")
+        int, typer.Option("--limit", min=1, metavar="N", help="List the first N items at most.")
     ] = 1000,
     as_json: bool = False,
 ) -> None:
     """List the items of the fleet, and why each has not started.
 
-    Running items come first, then the others by priority and submission. A smaller priority starts
-    earlier. TRY is how often a host took the item.
+    Running items come first, then the waiting ones by priority and submission, then those that
+    ended, the last end first. A smaller priority starts earlier. TRY is how often a host took the
+    item.
     """
     request = FleetListRequest(
-        workspace_id=workspace, host=host, state=state, all_items=all_items, limit=limit
+        workspace_id=workspace,
+        host=host,
+        state=state,
+        all_items=all_items,
+        newest_first=newest_first,
+        limit=limit,
     )
     if watch:
         raise typer.Exit(load(f"{_LISTS}:watch")(common, request, as_json=as_json))

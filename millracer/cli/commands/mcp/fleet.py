@@ -13,8 +13,8 @@ from millracer.cli.options.common import CommonOptions
 from millracer.domain.operations import load
 from millracer.errors import MillracerError
 from millracer.logs import also_emit_lines
-from millracer.mcp.fleet_actions import FleetActions
-from millracer.mcp.fleet_tools import FLEET_INSTRUCTIONS, offered_on_fleet
+from millracer.mcp.fleet.actions import FleetActions
+from millracer.mcp.fleet.tools import FLEET_INSTRUCTIONS, offered_on_fleet
 from millracer.operations.fleet_access import FleetAccess
 from millracer.wiring.fleet import find_fleet, require_fleet
 from millracer.wiring.fleet_access import fleet_opener

@@ -44,17 +44,17 @@ function Overview({ isReadOnly }) {
   const running = document?.items.filter(({ state }) => state === "running").length ?? 0;
   useTitle(document ? `Fleet: ${running} running` : "Fleet");
   if (!document) return error ? html`<${ErrorNotice} error=${error} retry=${reload} />` : html`<${Loading} rows=${8} text="Loading the fleet" />`;
-  const { hosts, workspaces, items, ended } = document;
+  const { hosts, workspaces, items, total, ended } = document;
   return html`
     <header class="page-head">
       <h1>Fleet</h1>
       <ul class="totals plain" aria-label="The whole fleet">
         <li class=${running ? "" : "none"}><${Shape} state=${fleetItemState({ state: "running" })} /><b class="number">${running}</b> running</li>
-        <li class=${items.length - running ? "" : "none"}><${Shape} state=${fleetItemState({ state: "queued" })} /><b class="number">${items.length - running}</b> waiting</li>
+        <li class=${total - running ? "" : "none"}><${Shape} state=${fleetItemState({ state: "queued" })} /><b class="number">${total - running}</b> waiting</li>
       </ul>
     </header>
     ${error ? html`<${ErrorNotice} error=${error} retry=${reload} />` : null}
-    <${Section} id="queue" title="Queue" aside="running first, then by priority and submission">${items.length ? html`<${Items} items=${items} label="Items that have not ended" />` : html`<p class="soft">Nothing runs, nothing waits. <code>millracer fleet submit WORKSPACE "task"</code> adds an item.</p>`}<//>
+    <${Section} id="queue" title="Queue" aside=${`${items.length < total ? `the first ${items.length} of ${total}, ` : ""}running first, then by priority and submission`}>${items.length ? html`<${Items} items=${items} label="Items that have not ended" />` : html`<p class="soft">Nothing runs, nothing waits. <code>millracer fleet submit WORKSPACE "task"</code> adds an item.</p>`}<//>
     <${Section} id="hosts" title="Hosts">${hosts.length ? html`<${Hosts} hosts=${hosts} />` : html`<p class="soft">No host yet. <code>millracer fleet worker</code> adds its own.</p>`}<//>
     <${Section} id="workspaces" title="Workspaces">${workspaces.length ? html`<${Workspaces} workspaces=${workspaces} isReadOnly=${isReadOnly} />` : html`<p class="soft">No workspace yet. <code>millracer fleet worker --workspace ID=PATH</code> adds one.</p>`}<//>
     ${ended.length ? html`<${Section} id="ended" title="Ended last"><${Items} items=${ended} label="Items that ended last" /><//>` : null}`;

@@ -59,6 +59,7 @@ def test_only_a_set_aside_item_is_dispatched_again(scene: FleetScene) -> None:
     item_id = scene.add()
     refused = scene.perform(_N.FLEET_RETRY, FleetRetryRequest(work_item_id=item_id))
     assert (refused.exit_code, refused.result.outcome) == (2, "failed")
+    assert refused.result.errors[0].code == "state_conflict"
 
     scene.begin()
     scene.fleet.end_dispatch(item_id, DispatchStatus.SET_ASIDE)
@@ -137,7 +138,7 @@ def test_the_pause_of_a_workspace_is_ended(scene: FleetScene) -> None:
 def test_a_workspace_with_open_items_is_not_forgotten(scene: FleetScene) -> None:
     scene.add()
     refused = scene.perform(_N.FLEET_FORGET, FleetForgetRequest(workspace_id=SHOP))
-    assert refused.exit_code == 2
+    assert (refused.exit_code, refused.result.errors[0].code) == (2, "state_conflict")
     assert f"--workspace {SHOP}" in refused.result.errors[0].suggested_action
 
     scene.end(scene.begin())

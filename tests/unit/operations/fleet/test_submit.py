@@ -68,7 +68,7 @@ def test_the_same_request_is_known_and_another_one_is_a_conflict(scene: FleetSce
     ):
         assert [each.code for each in other.result.errors] == ["idempotency_conflict"]
         assert (other.exit_code, other.result.item) == (2, None)
-    assert len(scene.fleet.list_items(_everything())) == 1
+    assert scene.fleet.list_items(_everything()).total == 1
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_bad_input_is_refused_with_its_field(
     assert answer.error is not None
     assert (answer.exit_code, answer.error.field) == (2, field)
     assert answer.result.errors[0].suggested_action
-    assert scene.fleet.list_items(_everything()) == ()
+    assert scene.fleet.list_items(_everything()).total == 0
 
 
 def test_a_task_with_a_known_secret_is_not_stored(scene: FleetScene) -> None:
@@ -111,7 +111,7 @@ def test_a_task_with_a_known_secret_is_not_stored(scene: FleetScene) -> None:
         assert [each.code for each in answer.result.errors] == ["secret_in_task"]
         assert answer.exit_code == 2
         assert "sk-abc" not in answer.result.errors[0].message
-    assert scene.fleet.list_items(_everything()) == ()
+    assert scene.fleet.list_items(_everything()).total == 0
 
 
 def test_priority_time_and_label_are_stored(scene: FleetScene) -> None:

@@ -26,8 +26,18 @@ from millracer.domain.requests import IntakePreference
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import InvalidRequest, MillracerError
 from millracer.mcp.actions import OnEvent
-from millracer.mcp.arguments import Arguments, DelegateArguments, ItemArguments, WaitArguments
-from millracer.mcp.fleet_report import (
+from millracer.mcp.arguments import Arguments
+from millracer.mcp.fleet.arguments import (
+    FleetCancelArguments,
+    FleetDelegateArguments,
+    FleetItemArguments,
+    FleetListArguments,
+    FleetStatusArguments,
+    FleetWaitArguments,
+    FleetWorkspaceArguments,
+)
+from millracer.mcp.fleet.report import (
+    MOST_LINES,
     describe_fleet,
     describe_fleet_control,
     describe_fleet_item,
@@ -58,7 +68,8 @@ class FleetActions:
         tools: not used, but part of every operation's context.
         options: the options of the command line; they travel with each task.
         fleet: the access to the fleet.
-        workspace_id: the workspace of a call that names none; None: the fleet's only one.
+        workspace_id: the workspace of a call that names none; None: the fleet's only
+            one, and all in a list.
         cancellation: cancelled when the server ends; ends each call that waits.
     """
 
@@ -75,28 +86,41 @@ class FleetActions:
             Exception: a bug.
         """
         try:
-            match given:
-                case DelegateArguments():
-                    return self._delegate(given, on_event)
-                case WaitArguments():
-                    return self._show(given.work_item_id, on_event, seconds=given.seconds)
-            return self._answer(row, given, on_event)
+            if isinstance(given, FleetItemArguments):
+                return self._use_item(row, given, on_event)
+            return self._use_fleet(row, given, on_event)
         except MillracerError as error:
             return describe_error(error)
 
-    def _answer(self, row: ToolRow, given: Arguments, on_event: OnEvent) -> TaskReport:
-        item_id: str | None = getattr(given, "work_item_id", None)
-        match row.name:
-            case "cancel" | "retry" if isinstance(given, ItemArguments):
-                return self._control(row.operation, given)
-            case "pause" | "resume":
-                return self._pause(row.operation, given)
-            case "list_items":
-                return self._list(given)
-            case _:
-                return self._status(given) if item_id is None else self._show(item_id, on_event)
+    def _use_item(self, row: ToolRow, given: FleetItemArguments, on_event: OnEvent) -> TaskReport:
+        item_id = given.work_item_id
+        if isinstance(given, FleetWaitArguments):
+            return self._show(item_id, on_event, seconds=given.seconds)
+        if isinstance(given, FleetCancelArguments):
+            request = FleetCancelRequest(
+                work_item_id=item_id, reason=given.reason, wait_seconds=_CANCEL_SECONDS
+            )
+            return self._control(row.operation, request)
+        if row.operation is _N.FLEET_RETRY:
+            return self._control(row.operation, FleetRetryRequest(work_item_id=item_id))
+        return self._show(item_id, on_event)
 
-    def _delegate(self, given: DelegateArguments, on_event: OnEvent) -> TaskReport:
+    def _use_fleet(self, row: ToolRow, given: Arguments, on_event: OnEvent) -> TaskReport:
+        match given:
+            case FleetDelegateArguments():
+                return self._delegate(given, on_event)
+            case FleetWorkspaceArguments():
+                return self._pause(row.operation, given)
+            case FleetListArguments():
+                return self._list(given)
+            case FleetStatusArguments(work_item_id=str(item_id)):
+                return self._show(item_id, on_event)
+            case FleetStatusArguments():
+                return self._status(given)
+            case _:
+                raise TypeError(f"{row.name} is not a tool on a fleet")
+
+    def _delegate(self, given: FleetDelegateArguments, on_event: OnEvent) -> TaskReport:
         chosen = {**self.options.environment, **self.options.given}
         if given.intake is not IntakePreference.AUTO:
             chosen["intake"] = given.intake
@@ -125,38 +149,38 @@ class FleetActions:
             return failed
         return describe_fleet_item(answer.result.item, answer.result.result)
 
-    def _control(self, name: OperationName, given: ItemArguments) -> TaskReport:
-        request: object = FleetRetryRequest(work_item_id=given.work_item_id)
-        if name is _N.FLEET_CANCEL:
-            request = FleetCancelRequest(
-                work_item_id=given.work_item_id,
-                reason=getattr(given, "reason", None),
-                wait_seconds=_CANCEL_SECONDS,
-            )
-        answer = self._perform(name, request)
-        return failure_of(answer) or describe_fleet_control(answer.result)
-
-    def _pause(self, name: OperationName, given: Arguments) -> TaskReport:
+    def _pause(self, name: OperationName, given: FleetWorkspaceArguments) -> TaskReport:
         workspace_id = self._workspace(given.workspace)
         request: object = FleetResumeRequest(workspace_id=workspace_id)
         if name is _N.FLEET_PAUSE:
             request = FleetPauseRequest(workspace_id=workspace_id)
+        return self._control(name, request)
+
+    def _control(self, name: OperationName, request: object) -> TaskReport:
         answer = self._perform(name, request)
         return failure_of(answer) or describe_fleet_control(answer.result)
 
-    def _list(self, given: Arguments) -> TaskReport:
-        request = FleetListRequest(workspace_id=given.workspace, all_items=True)
+    def _list(self, given: FleetListArguments) -> TaskReport:
+        request = FleetListRequest(
+            workspace_id=given.workspace or self.workspace_id,
+            all_items=True,
+            newest_first=True,
+            limit=MOST_LINES,
+        )
         answer = self._perform(_N.FLEET_LIST, request)
         return failure_of(answer) or describe_fleet_items(answer.result)
 
-    def _status(self, given: Arguments) -> TaskReport:
+    def _status(self, given: FleetStatusArguments) -> TaskReport:
+        workspace_id = given.workspace or self.workspace_id
         answers = [
             self._perform(_N.FLEET_HOSTS, FleetHostsRequest()),
             self._perform(_N.FLEET_WORKSPACES, FleetWorkspacesRequest()),
-            self._perform(_N.FLEET_LIST, FleetListRequest(workspace_id=given.workspace)),
+            self._perform(_N.FLEET_LIST, FleetListRequest(workspace_id=workspace_id)),
         ]
         failed = next(filter(None, map(failure_of, answers)), None)
-        return failed or describe_fleet(*(each.result for each in answers))
+        return failed or describe_fleet(
+            *(each.result for each in answers), workspace_id=workspace_id
+        )
 
     def _workspace(self, named: str | None) -> str:
         """Return the workspace of a call.

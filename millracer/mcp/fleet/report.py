@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from millracer.domain.fleet.items import FleetItemState
 from millracer.domain.run.outcome import Outcome
@@ -14,7 +14,8 @@ from millracer.schemas.fleet.items import FleetListResult
 from millracer.schemas.fleet.report import FleetItemDocument
 from millracer.schemas.fleet.workspaces import FleetWorkspacesResult
 
-_MOST_LINES = 200
+#: The most items that a report lists.
+MOST_LINES: Final = 200
 
 
 def describe_fleet_item(item: FleetItemDocument, result: Mapping[str, Any] | None) -> TaskReport:
@@ -24,16 +25,22 @@ def describe_fleet_item(item: FleetItemDocument, result: Mapping[str, Any] | Non
         item: the item.
         result: its ops result; None before its end, or if it ended without a run.
     """
+    if item.state is FleetItemState.SET_ASIDE:
+        return TaskReport(
+            work_item_id=item.work_item_id,
+            status=TaskStatus.NOT_COMPLETED,
+            message=f"{item.work_item_id} is {_state(item)}",
+            scoped_completion=False,
+            next=f"only a retry continues it: ask your user to run `millracer fleet retry "
+            f"{item.work_item_id}`, or call `retry` if this server offers it",
+        )
     if item.state is not FleetItemState.ENDED:
         return TaskReport(
             work_item_id=item.work_item_id,
             status=TaskStatus.WORKING,
             message=f"{item.work_item_id} is {_state(item)}",
             scoped_completion=False,
-            next=f"its host ended too often while it ran: `millracer fleet retry "
-            f"{item.work_item_id}` dispatches it again"
-            if item.state is FleetItemState.SET_ASIDE
-            else "call `wait` with this work_item_id; it is not done yet",
+            next="call `wait` with this work_item_id; it is not done yet",
         )
     completion = _part(result, "completion")
     output = shortened(str(_part(result, "result").get("output") or ""))
@@ -81,9 +88,21 @@ def describe_fleet_control(control: FleetControlResult) -> TaskReport:
 
 
 def describe_fleet(
-    hosts: FleetHostsResult, workspaces: FleetWorkspacesResult, items: FleetListResult
+    hosts: FleetHostsResult,
+    workspaces: FleetWorkspacesResult,
+    items: FleetListResult,
+    *,
+    workspace_id: str | None,
 ) -> TaskReport:
-    """Return the report of a whole fleet."""
+    """Return the report of a whole fleet.
+
+    Args:
+        hosts: its hosts.
+        workspaces: its workspaces.
+        items: the items that have not ended.
+        workspace_id: the only workspace of which the items are listed; None: of all.
+    """
+    place = "" if workspace_id is None else f" in {workspace_id}"
     running = sum(each.state is FleetItemState.RUNNING for each in items.items)
     lines = [
         f"host {each.host}: {'away' if each.away else 'draining' if each.draining else 'here'}, "
@@ -98,8 +117,8 @@ def describe_fleet(
     return TaskReport(
         status=TaskStatus.ANSWERED,
         message=f"{len(hosts.hosts)} hosts, {len(workspaces.workspaces)} workspaces; "
-        f"{running} items run, {len(items.items) - running} wait",
-        output=shortened("\n".join([*lines, *_lines(items.items)])),
+        f"{running} items run, {items.total - running} wait{place}",
+        output=shortened("\n".join([*lines, *_lines(items)])),
     )
 
 
@@ -107,14 +126,14 @@ def describe_fleet_items(listed: FleetListResult) -> TaskReport:
     """Return the report of a list of items."""
     return TaskReport(
         status=TaskStatus.ANSWERED,
-        message=f"{len(listed.items)} items",
-        output=shortened("\n".join(_lines(listed.items))),
+        message=f"{listed.total} items",
+        output=shortened("\n".join(_lines(listed))),
     )
 
 
-def _lines(items: Sequence[FleetItemDocument]) -> list[str]:
-    shown = items[:_MOST_LINES]
-    rest = len(items) - len(shown)
+def _lines(listed: FleetListResult) -> list[str]:
+    shown = listed.items[:MOST_LINES]
+    rest = listed.total - len(shown)
     lines = [f"{each.work_item_id} in {each.workspace_id}: {_state(each)}" for each in shown]
     return [*lines, *([f"… and {rest} more"] if rest else [])]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from millracer.domain.operations import OperationName
-from millracer.mcp.fleet_arguments import (
-    FleetArguments,
+from millracer.mcp.fleet.arguments import (
+    FleetCancelArguments,
     FleetDelegateArguments,
     FleetItemArguments,
+    FleetListArguments,
     FleetStatusArguments,
     FleetWaitArguments,
+    FleetWorkspaceArguments,
 )
 from millracer.mcp.tools import ToolRow
 
@@ -66,9 +68,9 @@ FLEET_TOOLS: Final[tuple[ToolRow, ...]] = (
     ),
     ToolRow(
         name="list_items",
-        description="List the items of the fleet, also those that ended, with their ids and "
-        "states. Use it to find an item of an earlier session.",
-        arguments=FleetArguments,
+        description="List the items of the fleet, also those that ended, the newest first, with "
+        "their ids and states. Use it to find an item of an earlier session.",
+        arguments=FleetListArguments,
         operation=_N.FLEET_LIST,
         is_idempotent=True,
     ),
@@ -76,7 +78,7 @@ FLEET_TOOLS: Final[tuple[ToolRow, ...]] = (
         name="cancel",
         description="Cancel one item of the fleet. An item that has not started ends at once; the "
         "host of a running item stops it. Ask your user first unless you delegated it.",
-        arguments=FleetItemArguments,
+        arguments=FleetCancelArguments,
         operation=_N.FLEET_CANCEL,
         destroys=True,
         is_idempotent=True,
@@ -85,7 +87,7 @@ FLEET_TOOLS: Final[tuple[ToolRow, ...]] = (
         name="pause",
         description="Pause a workspace of the fleet: no item starts there, of any client. A "
         "running item continues.",
-        arguments=FleetArguments,
+        arguments=FleetWorkspaceArguments,
         operation=_N.FLEET_PAUSE,
         destroys=True,
         is_idempotent=True,
@@ -94,7 +96,7 @@ FLEET_TOOLS: Final[tuple[ToolRow, ...]] = (
     ToolRow(
         name="resume",
         description="End the pause of a workspace of the fleet.",
-        arguments=FleetArguments,
+        arguments=FleetWorkspaceArguments,
         operation=_N.FLEET_RESUME,
         destroys=True,
         is_idempotent=True,

@@ -1,0 +1,1 @@
+"""The tools on a fleet: their table and arguments, what performs them, and their reports."""
