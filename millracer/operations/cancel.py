@@ -8,10 +8,11 @@ cancellation until nothing is active.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from millracer.cancellation import Cancellation, Wait
+from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.operations.requests import CancelRequest
 from millracer.domain.run.evidence import lineage_of
@@ -41,9 +42,21 @@ def answer_cancel(request: CancelRequest, context: OperationContext) -> Answer[C
 
     def do(millrace: Backend, cancellation: Cancellation) -> ControlReport:
         reason = request.reason or DEFAULT_REASON
-        return cancel(request.work_item_id, millrace, cancellation, reason=reason)
+        report = cancel(request.work_item_id, millrace, cancellation, reason=reason)
+        if report.outcome is ControlOutcome.DONE and report.state is ItemState.CANCELLED:
+            _record_end(report, context)
+        return report
 
     return answered(context, do)
+
+
+def _record_end(report: ControlReport, context: OperationContext) -> None:
+    """Record the files at the cancellation: later changes are those of other work."""
+    if report.item_id is None:
+        return
+    repository = context.tools.repository(report.workspace)
+    with suppress(Cancelled):  # the cancellation of the item is reported
+        repository.changes(report.item_id, Wait(context.cancellation), is_final=True)
 
 
 def cancel(

@@ -62,7 +62,7 @@ from millracer.ports import (
     TextListener,
 )
 from millracer.ports.event_log import LogListener
-from millracer.run.prepare.lookup import item_named
+from millracer.run.prepare.lookup import has_ended_on_disk, item_named
 from millracer.run.summary import is_answer
 from millracer.schemas.base import render
 from millracer.schemas.items.item import ItemResult, LogsResult, describe_item, describe_logs
@@ -383,7 +383,8 @@ class Operator:
     def _diff(self, name: str, watching: Watching) -> None:
         item_id = item_named(self._named(name), self._millrace())
         repository = self._tools.repository(self._workspace)
-        patch = repository.patch(item_id, Wait(watching.cancellation))
+        has_ended = has_ended_on_disk(item_id, self._millrace())
+        patch = repository.patch(item_id, Wait(watching.cancellation), has_ended=has_ended)
         if patch:
             self._voice.patch(patch.removesuffix("\n"))
         else:

@@ -68,7 +68,9 @@ class Repository(Protocol):
         """
         ...
 
-    def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
+    def changes(
+        self, item_id: str, wait: Wait, *, is_final: bool = False, has_ended: bool = False
+    ) -> Changes:
         """Return the changes since the recorded start, or the reason why they are not known.
 
         Args:
@@ -76,6 +78,8 @@ class Repository(Protocol):
             wait: the caller's wait; the call has a limit of its own.
             is_final: the work has ended for good: the first such call records the end. Every later
                 call returns the changes up to it.
+            has_ended: the work ended for good at an earlier time: without a recorded end, the
+                changes are not known, as the files may have changed since.
 
         Raises:
             Cancelled: the caller requested a stop.
@@ -131,11 +135,16 @@ class Repository(Protocol):
         """
         ...
 
-    def patch(self, item_id: str, wait: Wait) -> str:
+    def patch(self, item_id: str, wait: Wait, *, has_ended: bool = False) -> str:
         """Return the changes as a unified diff, up to the recorded end, else up to now.
 
+        Args:
+            item_id: the work item.
+            wait: the caller's wait; the call has a limit of its own.
+            has_ended: as for `changes`.
+
         Raises:
-            ChangesUnknown: there is no recorded start, or git failed.
+            ChangesUnknown: there is no recorded start or end, or git failed.
             Cancelled: the caller requested a stop.
         """
         ...

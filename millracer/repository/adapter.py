@@ -37,6 +37,7 @@ _MEASURE_SECONDS = 10.0
 #: The time limit of one export.
 _EXPORT_SECONDS = 120.0
 _NO_START = "the start of the work was not recorded here"
+_NO_END = "the end of the work was not recorded, and files may have changed since"
 
 
 def _record_nothing() -> None:
@@ -110,7 +111,9 @@ class GitRepository(Repository):
 
         return write
 
-    def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
+    def changes(
+        self, item_id: str, wait: Wait, *, is_final: bool = False, has_ended: bool = False
+    ) -> Changes:
         """Return the changes since the recorded start; see the port."""
         wait.cancellation.raise_if_cancelled()
         record = self._find(item_id)
@@ -119,6 +122,13 @@ class GitRepository(Repository):
             return Changes(unknown=_NO_START)
         wait = wait.within(_MEASURE_SECONDS)
         end = record.end
+        if start.unknown is None and end is None and has_ended:
+            return Changes(
+                unknown=_NO_END,
+                started_at=start.at,
+                base_commit=start.commit,
+                dirty_before=start.is_dirty,
+            )
         with ExitStack() as held:
             objects = record.objects
             if start.unknown is None and end is None:
@@ -132,13 +142,15 @@ class GitRepository(Repository):
             self._temporary.pop(item_id).remove()
         return changes
 
-    def patch(self, item_id: str, wait: Wait) -> str:
+    def patch(self, item_id: str, wait: Wait, *, has_ended: bool = False) -> str:
         """Return the changes as a unified diff; see the port."""
         wait.cancellation.raise_if_cancelled()
         record = self._find(item_id)
         start = None if record is None else record.start
         if record is None or start is None:
             raise _unknown(_NO_START)
+        if has_ended and start.unknown is None and record.end is None:
+            raise _unknown(_NO_END)
         wait = wait.within(_MEASURE_SECONDS)
         with _scratch_objects() as objects:
             end = record.end or self._measure(record, objects, wait)

@@ -45,6 +45,7 @@ from millracer.ports import Agent, Backend, CheckRunner, Clock, Repository
 from millracer.run import prompts
 from millracer.run.checks import run_checks
 from millracer.run.context import RunContext
+from millracer.run.prepare.lookup import has_ended
 from millracer.run.progress import Progress
 from millracer.run.summary import describe_fact, summarise
 
@@ -87,12 +88,12 @@ def finalize(  # noqa: PLR0913 - the ports
             record.status = None  # read while the daemon worked
         _read_item_again(record, end, millrace)
         if not was_watched:
-            return _measure(record, repository)
+            return _measure(record, millrace, repository)
         if repository is None:
             _read_final_status(record, end, millrace)
             return None
         with ThreadPoolExecutor(1, "measuring") as beside:  # git, while Millrace reads its status
-            changes = beside.submit(with_log_ids(lambda: _measure(record, repository)))
+            changes = beside.submit(with_log_ids(lambda: _measure(record, millrace, repository)))
             _read_final_status(record, end, millrace)
             return changes.result()
 
@@ -291,7 +292,9 @@ def _command_for(word: str, record: RunContext, millrace: Backend) -> str | None
     return millrace.commands.millracer(word, record.item_status.item_id)
 
 
-def _measure(record: RunContext, repository: Repository | None) -> Changes | None:
+def _measure(
+    record: RunContext, millrace: Backend, repository: Repository | None
+) -> Changes | None:
     """Return the changes since the work began; None if none began or they are not measured."""
     if repository is None or record.item is None or record.decision is None:
         return None
@@ -302,12 +305,22 @@ def _measure(record: RunContext, repository: Repository | None) -> Changes | Non
         return repository.changes(
             record.item.item_id,
             record.wait.cleaning_up(_CHANGES_SECONDS),
-            is_final=record.verdict.completed
-            or record.verdict.lacks_only_checks
-            or not is_delegated,
+            is_final=_is_final(record, millrace),
+            has_ended=record.found_ended and _has_ended(record, millrace),
         )
     except Cancelled as cancelled:
         return Changes(unknown=f"the measurement was {cancelled.reason}")
+
+
+def _is_final(record: RunContext, millrace: Backend) -> bool:
+    verdict = record.verdict
+    is_delegated = record.decision is not None and record.decision.route is Route.MILLRACE
+    is_proven = verdict.completed or verdict.lacks_only_checks
+    return is_proven or not is_delegated or _has_ended(record, millrace)
+
+
+def _has_ended(record: RunContext, millrace: Backend) -> bool:
+    return record.item_status is not None and has_ended(record.item_status, millrace)
 
 
 def _read_stages(record: RunContext, millrace: Backend) -> tuple[StageReport, ...]:

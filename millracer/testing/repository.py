@@ -12,6 +12,7 @@ from millracer.errors import ChangesUnknown
 from millracer.ports import Export, Repository, WorkTree
 
 _NO_START = "the start of the work was not recorded here"
+_NO_END = "the end of the work was not recorded"
 
 
 class ScriptedRepository(Repository):
@@ -46,11 +47,15 @@ class ScriptedRepository(Repository):
 
         return record
 
-    def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
+    def changes(
+        self, item_id: str, wait: Wait, *, is_final: bool = False, has_ended: bool = False
+    ) -> Changes:
         """See the port."""
         wait.cancellation.raise_if_cancelled()
         if not self._is_recorded(item_id):
             return Changes(unknown=_NO_START)
+        if has_ended and item_id not in self.finals:
+            return Changes(unknown=_NO_END)
         if is_final:
             self.finals.append(item_id)
         return self.measured
@@ -81,11 +86,13 @@ class ScriptedRepository(Repository):
         """See the port."""
         return self.export(wait)
 
-    def patch(self, item_id: str, wait: Wait) -> str:
+    def patch(self, item_id: str, wait: Wait, *, has_ended: bool = False) -> str:
         """See the port."""
         wait.cancellation.raise_if_cancelled()
         if not self._is_recorded(item_id):
             raise ChangesUnknown(_NO_START, suggested_action="record the start")
+        if has_ended and item_id not in self.finals:
+            raise ChangesUnknown(_NO_END, suggested_action="record the end")
         return self.text
 
     def _is_recorded(self, item_id: str) -> bool:

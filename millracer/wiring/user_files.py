@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,10 +35,13 @@ __all__ = [
     "peek_user_file",
     "read_user_config",
     "read_workspace_config",
+    "require_writable",
     "user_config_file",
     "workspace_config_file",
     "write_file",
 ]
+
+_OTHER_FILE = "name a file in a folder that you can write"
 
 
 def append_to_log(entry: str) -> Path:
@@ -64,6 +68,24 @@ def log_to_file() -> Callable[[str], None]:
     return emit
 
 
+def require_writable(path: Path) -> None:
+    """Check that `write_file` can write a file of the user, before the work for its content begins.
+
+    Raises:
+        UsageError: the path is a folder or a device, or its folder is missing or read-only.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _unwritable(path, "it is not a regular file")
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise _unwritable(path, f"there is no folder {path.parent}") from None
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"the folder {path.parent} is read-only")
+
+
 def write_file(path: Path, text: str) -> None:
     """Replace a file of the user atomically; as readable as its folder's other files.
 
@@ -72,16 +94,20 @@ def write_file(path: Path, text: str) -> None:
     """
     from millracer.system.files import write_atomically  # noqa: PLC0415 - few commands write files
 
+    require_writable(path)
     try:
         write_atomically(path, text)
         mask = os.umask(0)
         os.umask(mask)
         path.chmod(0o666 & ~mask)
-    except (OSError, MillracerError) as error:
-        raise UsageError(
-            f"{path} cannot be written: {error}",
-            suggested_action="name a file in a folder that you can write",
-        ) from error
+    except MillracerError as error:
+        raise UsageError(error.message, suggested_action=_OTHER_FILE) from error
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+
+
+def _unwritable(path: Path, reason: str | None) -> UsageError:
+    return UsageError(f"{path} cannot be written: {reason}", suggested_action=_OTHER_FILE)
 
 
 def open_installer() -> tuple[Path, Installer]:

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -41,8 +41,14 @@ class Gate:
 
     def run(self, commit: str, *checks: str, key: str | None = None) -> int:
         """Run the script beside the clone, and return its exit code."""
+        return self.print(commit, *checks, key=key).returncode
+
+    def print(
+        self, commit: str, *checks: str, key: str | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the script beside the clone, and return its end and output."""
         trusted = str(self.certified.public) if key is None else key
-        ran = subprocess.run(
+        return subprocess.run(
             ("sh", str(_SCRIPT), str(self.clone), commit, trusted, *checks),  # noqa: S607 - any sh
             cwd=self.clone.parent,
             env={"PATH": f"{self.programs}:{os.environ['PATH']}", "HOME": str(self.programs)},
@@ -50,7 +56,6 @@ class Gate:
             timeout=_LIMIT_SECONDS,
             check=False,
         )
-        return ran.returncode
 
 
 @pytest.fixture
@@ -76,6 +81,17 @@ def test_only_a_certified_commit_passes_the_gate(gate: Gate) -> None:
     assert gate.run(head, "pytest -q") == 0
     assert gate.run(head) == 0
     assert gate.run(head, "pytest -q", "ruff check 'a b'") == 3
+
+
+def test_a_repository_without_a_remote_is_judged_by_its_own_notes(gate: Gate) -> None:
+    own = replace(gate, clone=gate.certified.root)
+    head = gate.certified.git("rev-parse", "HEAD")
+    gate.note(head, gate.certified.sign(gate.certified.certificate()))
+
+    ran = own.print(head)
+
+    assert ran.returncode == 0
+    assert b"fatal" not in ran.stderr
 
 
 def test_the_certificate_of_an_older_commit_does_not_pass_the_gate(gate: Gate) -> None:

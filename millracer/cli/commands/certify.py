@@ -69,6 +69,7 @@ def certify(  # noqa: PLR0913 - one parameter per option
     def request(_: object) -> CertifyRequest:
         if not item.strip():
             raise UsageError("ID is empty", suggested_action="give the work item's id")
+        _require_writable(out, test_results)
         return CertifyRequest(work_item_id=item, key=None if key is None else str(key))
 
     def show(result: CertifyResult) -> str | None:
@@ -87,6 +88,14 @@ def certify(  # noqa: PLR0913 - one parameter per option
         return None
 
     perform(OperationName.CERTIFY, common, request, show, as_json=as_json)
+
+
+def _require_writable(*paths: Path | None) -> None:
+    from millracer.wiring.user_files import require_writable  # noqa: PLC0415 - see below
+
+    for path in paths:
+        if path is not None:
+            require_writable(path)
 
 
 def _write(path: Path, envelopes: Iterable[JsonObject]) -> None:

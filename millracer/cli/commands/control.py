@@ -135,8 +135,10 @@ def _show(result: ControlResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
     say_next_steps(result.next_steps)
-    hanging = load("millracer.cli.terminal.layout:hanging")
-    return None if result.errors else "\n".join(hanging("", result.message or ""))
+    if result.errors:
+        return None
+    message = load("millracer.cli.terminal.tables:in_line")(result.message or "")
+    return "\n".join(load("millracer.cli.terminal.layout:hanging")("", message))
 
 
 def _refuse_blank(text: str, name: str, suggested_action: str) -> None:

@@ -21,7 +21,9 @@ from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.tables import in_line, table
+from millracer.domain.failures import exit_code_of_error
 from millracer.domain.operations import OperationName
+from millracer.errors import StoreUnavailable
 from millracer.operations.ops.gateway import Answer
 from millracer.operations.ops.store_requests import answer_store_request
 from millracer.schemas.base import render
@@ -162,6 +164,8 @@ def _report(answer: Answer, action: OperationName, *, as_json: bool) -> int:
         print_text(render(result))
     elif not result.errors:
         print_shown("\n".join(_lines(result, action)))
+    if any(error.code == StoreUnavailable.code for error in result.errors):
+        return exit_code_of_error(StoreUnavailable.code)  # ops has exit codes of its own
     return answer.exit_code
 
 

@@ -85,7 +85,7 @@ def print_answer(text: str) -> None:
 
 
 def print_summary(text: str) -> None:
-    """Print how a run ended, on a terminal with symbols and hanging indents.
+    """Print how a run ended, without control characters; on a terminal with hanging indents.
 
     Raises:
         OutputLost: as `print_text`.
@@ -93,7 +93,7 @@ def print_summary(text: str) -> None:
     from millracer.cli.terminal.style import Stream, is_terminal  # noqa: PLC0415 - as above
 
     if not is_terminal(Stream.OUT):
-        print_words(text)
+        print_shown(text)
         return
     from millracer.cli.terminal.layout import lay_out  # noqa: PLC0415 - only terminals need it
 

@@ -14,6 +14,7 @@ from millracer.operations.context import OperationContext, SelectedWorkspace
 from millracer.operations.control import require_workspace
 from millracer.operations.items.find_item import find_item
 from millracer.ports import Backend, Repository
+from millracer.run.prepare.lookup import has_ended
 from millracer.schemas.items.item import (
     ItemResult,
     LogsResult,
@@ -90,7 +91,9 @@ def read_item(name: str, millrace: Backend, repository: Repository, wait: Wait) 
         task=millrace.task_text(item_status),
         lineage=lineage,
         stages=millrace.stage_reports(_ids(item_status, lineage), wait),
-        changes=repository.changes(item_status.item_id, wait, is_final=False),
+        changes=repository.changes(
+            item_status.item_id, wait, has_ended=has_ended(item_status, millrace)
+        ),
         verdict=judge(evidence),
         failure=runner_failure(evidence),
         next_steps=millrace.commands.next_steps(item_status, lineage, watch_command=watch),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
+from millracer.domain.requests import Decision, IntakeKind, IntakePreference, Route, RoutePreference
+from millracer.domain.run.completion import SPEC
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.lifecycle import RunEvent, Step
 from millracer.domain.run.observation import interpret_lineage, leads_to_more_work
@@ -44,6 +45,40 @@ def adopt_item(record: RunContext, millrace: Backend, item_status: ItemStatus) -
         case state:
             ending, reason = Ending.SET_ASIDE, f"Millrace holds this work item as {state}"
     return Step(RunEvent.ITEM_FOUND_ENDED, ending, reason)
+
+
+def has_ended(item_status: ItemStatus, millrace: Backend) -> bool:
+    """Return whether the work on an item and its descendants has ended for good.
+
+    A blocked item has not: it can be retried. Reads the disk and starts no program.
+    """
+    if item_status.state.is_set_aside:
+        return True
+    return item_status.state is ItemState.DONE and not _may_continue(item_status, millrace)
+
+
+def has_ended_on_disk(item_id: str, millrace: Backend) -> bool:
+    """Return `has_ended` of an item that Millrace's files name; False for an unknown one.
+
+    Reads the disk and starts no program.
+    """
+    for each in millrace.list_items():
+        is_idea = each.work_kind == SPEC and millrace.idea_of(each.item_id) == item_id
+        if each.item_id == item_id or is_idea:
+            kinds = IntakeKind.__members__.values()
+            kind = next((kind for kind in kinds if kind.value == each.work_kind), None)
+            status = ItemStatus(
+                item_id=item_id,
+                state=each.state,
+                source=each.path,
+                observed_at=each.written_at,
+                kind=IntakeKind.IDEA if is_idea else kind,
+                millrace_id=each.item_id,
+                path=each.path,
+                work_kind=each.work_kind,
+            )
+            return has_ended(status, millrace)
+    return False
 
 
 def _may_continue(item_status: ItemStatus, millrace: Backend) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 from millracer.certificate.keys import FileKeys
 from millracer.cli.app import invoke
 from millracer.domain.run.outcome import Outcome
+from millracer.errors import UsageError
+from millracer.wiring.user_files import write_file
 from tests.integration.repository.test_git_repository import folder
 from tests.integration.test_run_command import Stand, ended, stand
 
@@ -44,6 +48,53 @@ def test_without_a_key_nothing_is_run(
 
     assert (code, [each["code"] for each in document["errors"]]) == (2, ["key_unusable"])
     assert stand.requests == []
+
+
+@pytest.mark.parametrize("command", ["run", "watch", "certify", "test-results"])
+@pytest.mark.parametrize("name", ["", "missing/c.json", "file/c.json", "pipe"])
+def test_a_certificate_that_cannot_be_written_is_refused_before_the_work(  # noqa: PLR0913 - the cases and the fixtures
+    *,
+    command: str,
+    name: str,
+    stand: Stand,
+    config: Path,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    FileKeys().new()
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    path = str(tmp_path / name)
+    words = {
+        "run": ("run", "--certificate", path, "Fix it"),
+        "watch": ("watch", "--certificate", path, "fix-it"),
+        "certify": ("certify", "--out", path, "fix-it"),
+        "test-results": ("certify", "--test-results", path, "fix-it"),
+    }[command]
+
+    code = invoke([*words, "--json", "--workspace", str(folder)])
+
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert (code, error["code"]) == (2, "usage")
+    assert error["message"].count("cannot be written") == 1
+    assert stand.requests == []
+
+
+@pytest.mark.parametrize("failing", ["replace", "chmod"])
+def test_a_failed_write_gives_its_reason_once(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, failing, fail)
+
+    with pytest.raises(UsageError) as caught:
+        write_file(tmp_path / "c.json", "{}")
+
+    assert caught.value.message.count("No space left on device") == 1
+    assert caught.value.message.count(str(tmp_path)) == 1
 
 
 def test_without_a_repository_nothing_is_run(

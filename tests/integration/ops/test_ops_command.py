@@ -365,6 +365,17 @@ def test_a_corrupt_store_is_set_aside_and_stops_nothing(caller: OpsCaller, works
     assert caller.session("local")["recent_request_ids"] == ["req-1"]
 
 
+@pytest.mark.parametrize("command", ["workspaces", "sessions"])
+def test_a_store_that_cannot_be_opened_is_not_an_internal_error(
+    caller: OpsCaller, command: str
+) -> None:
+    caller.state.write_text("a file where the folder should be", encoding="utf-8")
+
+    listing = caller.run(command, "list", "--json")
+
+    assert (listing.exit_code, listing.error_codes) == (8, ["session_store_unavailable"])
+
+
 def test_a_store_that_cannot_be_opened_stops_status_and_run_no_more_than_it_must(
     caller: OpsCaller, workspace: Path
 ) -> None:

@@ -58,6 +58,22 @@ def test_stopping_where_nothing_runs_is_fine_and_leaves_nothing(elsewhere: OpsCa
     assert not (elsewhere.cwd / ".millracer").exists()
 
 
+def test_control_characters_of_a_reason_do_not_change_the_output(prepare: Prepare) -> None:
+    _, caller = prepare()
+    caller.run("submit", "--request-id", "r-1", "--intake", "task", "Fix it")
+    reason = ("--reason", "not\nneeded\r\nby \x1b[31mus")
+
+    printed = [caller.run("cancel", "r-1", *reason) for _ in range(2)]
+
+    assert [len(each.stdout.splitlines()) for each in printed] == [1, 1]
+    assert all(each.stdout[:-1].isprintable() for each in printed)
+    assert "needed" in printed[1].stdout
+
+    watched = caller.run("watch", "r-1")
+    assert "needed" in watched.stdout + watched.stderr
+    assert "\x1b" not in watched.stdout + watched.stderr
+
+
 def test_without_a_daemon_millrace_does_it_at_once(prepare: Prepare) -> None:
     workspace, caller = prepare()
     caller.run("submit", "--request-id", "r-1", "--intake", "task", "Fix it")

@@ -386,6 +386,22 @@ def test_an_item_without_a_recorded_start_has_no_changes(folder: Path, item_id: 
         repository(folder).patch(item_id, wait())
 
 
+def test_ended_work_without_a_recorded_end_does_not_have_the_later_changes(folder: Path) -> None:
+    measured = started(folder)
+    write(folder, "later.txt", "of other work")
+
+    found = measured.changes(ITEM, wait(), is_final=True, has_ended=True)
+    assert (found.files, found.ended_at) == ((), None)
+    assert found.unknown
+    assert found.started_at is not None
+    with pytest.raises(ChangesUnknown):
+        measured.patch(ITEM, wait(), has_ended=True)
+
+    assert rows(changes(folder, is_final=True)) == [("later.txt", "added", 1, 0)]
+    assert measured.changes(ITEM, wait(), has_ended=True).unknown is None
+    assert "later.txt" in measured.patch(ITEM, wait(), has_ended=True)
+
+
 def test_a_workspace_that_cannot_be_written_has_no_record(tmp_path: Path) -> None:
     measured = repository(tmp_path / "absent")
     measured.measure_start(ITEM, wait(), keep=True)()

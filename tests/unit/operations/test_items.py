@@ -103,6 +103,7 @@ def test_a_proven_item_is_shown_as_completed() -> None:
     desk = Desk()
     desk.tools.backends.holds("t1", ItemState.DONE, proven=True)
     desk.tools.repositories.starts.append(("t1", True))
+    desk.tools.repositories.finals.append("t1")
     desk.tools.repositories.measured = Changes(
         files=(FileChange(path="a.py", status=FileStatus.ADDED, added=3, removed=0),)
     )
@@ -113,6 +114,37 @@ def test_a_proven_item_is_shown_as_completed() -> None:
     assert item["evidence"]
     assert item["missing_evidence"] == []
     assert [(each["path"], each["added"]) for each in item["changes"]["files"]] == [("a.py", 3)]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_known"),
+    [
+        (state, state.is_live or state is ItemState.BLOCKED)
+        for state in ItemState
+        if state != "absent"
+    ],
+)
+def test_an_ended_item_without_a_recorded_end_does_not_have_the_files_of_now(
+    desk: Desk, state: ItemState, *, is_known: bool
+) -> None:
+    desk.tools.backends.holds("t1", state)
+    desk.tools.repositories.starts.append(("t1", True))
+
+    shown = asked(desk, "show_work_item", work_item_id="t1")["item"]["changes"]
+    diff = desk.ask("diff", workspace_ref=WORK, input={"payload": {"work_item_id": "t1"}})
+
+    assert (shown["unknown"] is None) is is_known
+    assert codes(diff)[1] == ([] if is_known else ["changes_unknown"])
+
+
+def test_a_cancellation_records_the_end_of_the_work(desk: Desk) -> None:
+    desk.tools.backends.holds("t1", ItemState.QUEUED)
+    desk.tools.repositories.starts.append(("t1", True))
+
+    desk.ask("cancel", workspace_ref=WORK, input={"payload": {"work_item_id": "t1"}})
+
+    assert desk.tools.repositories.finals == ["t1"]
+    assert asked(desk, "show_work_item", work_item_id="t1")["item"]["changes"]["unknown"] is None
 
 
 def test_logs_hold_each_stage_and_raw_text_only_on_request(desk: Desk) -> None:

@@ -1232,6 +1232,29 @@ def test_the_changes_of_unfinished_work_are_not_final() -> None:
     assert scene.repository.finals == []
 
 
+@pytest.mark.parametrize("state", [ItemState.CANCELLED, ItemState.SUPERSEDED])
+def test_the_end_of_work_that_was_set_aside_is_recorded(state: ItemState) -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), item_ends(state))
+
+    scene.run(asked())
+
+    assert scene.repository.finals == [scene.added]
+
+
+@pytest.mark.parametrize("state", [ItemState.CANCELLED, ItemState.DONE])
+def test_the_changes_of_work_that_had_ended_before_are_not_those_of_now(state: ItemState) -> None:
+    scene = Scene()
+    scene.millrace.holds("t1", state)
+    scene.repository.starts.append(("t1", True))
+
+    result = scene.run(asked(resume="t1"))
+
+    assert result.changes is not None
+    assert result.changes.unknown
+    assert scene.repository.finals == []
+
+
 def test_a_direct_run_is_measured_and_leaves_no_record() -> None:
     scene = Scene("Done.")
 

@@ -194,5 +194,7 @@ def _show(result: FleetControlResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
     say_next_steps(result.next_steps)
-    hanging = load("millracer.cli.terminal.layout:hanging")
-    return None if result.errors else "\n".join(hanging("", result.message))
+    if result.errors:
+        return None
+    message = load("millracer.cli.terminal.tables:in_line")(result.message)
+    return "\n".join(load("millracer.cli.terminal.layout:hanging")("", message))

@@ -12,7 +12,7 @@ from millracer.domain.run.result import RunResult
 from millracer.errors import MillracerError, RunWarning
 from millracer.operations.certificates.make import certify, require_certifiable
 from millracer.operations.context import OperationContext
-from millracer.wiring.user_files import write_file
+from millracer.wiring.user_files import require_writable, write_file
 
 
 def certifying(
@@ -28,7 +28,9 @@ def certifying(
     Raises:
         CertificateImpossible: the workspace is not in a git repository, or a library is missing.
         KeyUnusable: there is no usable signing key.
+        UsageError: the file cannot be written.
     """
+    require_writable(path)
     signer = require_certifiable(root_path, context)
 
     def add(result: RunResult) -> RunResult:
