@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from millracer.cancellation import CancelReason
@@ -124,6 +126,16 @@ def test_a_workspace_is_paused_for_a_time(scene: FleetScene) -> None:
 
     scene.clock.pass_time(seconds=61)
     assert scene.fleet.claim_next(HOST) == item_id
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
+def test_a_pause_of_no_time_is_refused(scene: FleetScene, seconds: float) -> None:
+    answer = scene.perform(
+        _N.FLEET_PAUSE, FleetPauseRequest(workspace_id=SHOP, for_seconds=seconds)
+    )
+
+    assert answer.error is not None
+    assert (answer.error.code, answer.error.field) == ("invalid_request", "for_seconds")
 
 
 def test_the_pause_of_a_workspace_is_ended(scene: FleetScene) -> None:

@@ -223,3 +223,13 @@ def test_refused_results_are_shown(scene: FleetScene) -> None:
     shown = scene.perform(OperationName.FLEET_SHOW, FleetShowRequest(work_item_id=item_id))
     (refused,) = shown.result.refused
     assert (refused.epoch, shown.result.item.state) == (lease.epoch, "running")
+
+
+def test_several_items_with_one_beginning_are_named(scene: FleetScene) -> None:
+    ids = [scene.add("Fix the header", request_id=f"r-{number}") for number in (1, 2)]
+
+    answer = scene.perform(OperationName.FLEET_SHOW, FleetShowRequest(work_item_id="fix-the"))
+
+    assert answer.error is not None
+    assert answer.error.code == "invalid_request"
+    assert all(each in answer.error.message for each in ids)

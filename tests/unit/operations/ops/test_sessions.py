@@ -105,6 +105,7 @@ def test_the_same_id_again_replaces_and_says_so() -> None:
     result = desk.ask("register_workspace", **payload(workspace_id="alpha", root_path="/here"))
 
     assert codes(result) == (["workspace_replaced"], [])
+    assert said(result)["warnings"][0]["message"].endswith(ALPHA.root_path)
     (kept,) = desk.store.list_workspaces()
     assert kept == RegisteredWorkspace(workspace_id="alpha", root_path="/here")
 
