@@ -220,6 +220,10 @@ def perform_redacted(name: OperationName, request: object, context: OperationCon
 
 
 def refuse_blank(text: str, name: str) -> None:
-    """Raise `UsageError` if an argument is blank."""
+    """Raise `UsageError` if an argument is blank, or not a text."""
+    if not isinstance(text, str):
+        raise UsageError(
+            f"{name} is of type {type(text).__name__}", suggested_action=f"pass a text as `{name}`"
+        )
     if not text.strip():
         raise UsageError(f"{name} is empty", suggested_action=f"pass a text as `{name}`")

@@ -304,3 +304,11 @@ def test_an_interrupted_wait_for_the_result_ends_the_run(monkeypatch: pytest.Mon
         assert list(frames) == []
         assert backend.watchers == 0
         assert threads() == set()
+
+
+@pytest.mark.parametrize("task", ["", " ", 5, None])
+def test_a_task_that_is_not_a_text_is_wrong_use(task: object) -> None:
+    with holding() as (scripted, backend), pytest.raises(UsageError):
+        scripted.run(task)
+
+    assert backend.calls == []

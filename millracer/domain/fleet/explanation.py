@@ -35,7 +35,8 @@ def _explain_running(item: FleetItem) -> str:
 
 
 def _note(item: FleetItem) -> str:
-    return f" ({item.reason_subject})" if item.reason_subject else ""
+    text = " ".join(item.reason_subject.split())
+    return f" ({text})" if text else ""
 
 
 def _moment(at: datetime | None) -> str:

@@ -94,7 +94,7 @@ def answer_retry(
         if not store.retry(item.item_id):
             raise StateConflict(
                 f"{item.item_id} was not set aside; it is "
-                f"{item.outcome or item.state.replace('_', ' ')}",
+                f"{(item.outcome or item.state).replace('_', ' ')}",
                 field="work_item_id",
                 suggested_action=f"read it with `millracer fleet show {item.item_id}`",
             )

@@ -9,6 +9,7 @@ from millracer.domain.operations import OperationName
 from millracer.domain.operations.fleet_requests import (
     FleetCancelRequest,
     FleetListRequest,
+    FleetPauseRequest,
     FleetShowRequest,
     FleetWaitRequest,
 )
@@ -233,3 +234,13 @@ def test_several_items_with_one_beginning_are_named(scene: FleetScene) -> None:
     assert answer.error is not None
     assert answer.error.code == "invalid_request"
     assert all(each in answer.error.message for each in ids)
+
+
+def test_the_reason_of_an_item_is_one_line(scene: FleetScene) -> None:
+    item_id = scene.add()
+    pause = FleetPauseRequest(workspace_id=SHOP, note="release\nday\r\n")
+    assert scene.perform(OperationName.FLEET_PAUSE, pause).exit_code == 0
+
+    _, why = listed(scene)[item_id]
+
+    assert why.startswith("workspace paused (release day);")
