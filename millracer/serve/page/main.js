@@ -1,5 +1,5 @@
 /** The page: takes the token, shows the view of the route, and opens dialogs. */
-import { html, render, useEffect, useRef } from "./lib/html.js";
+import { html, render, useEffect, useLayoutEffect, useRef } from "./lib/html.js";
 import { refreshBoard, useBoard } from "./lib/board.js";
 import { admit, connection, refuse } from "./lib/connection.js";
 import { dialogs, openDialog } from "./lib/dialogs.js";
@@ -41,7 +41,8 @@ function Page() {
       scrollTo(0, 0);
     }
   }, [address]);
-  useEffect(() => listenForKeys(() => actionsOf(route, board)), [address, board]);
+  // A layout effect: a key pressed right after a view is shown must reach that view.
+  useLayoutEffect(() => listenForKeys(() => actionsOf(route, board)), [address, board]);
   if (phase === "refused") return html`<${Refused} />`;
   const View = VIEWS[route.view];
   const Opened = dialog ? DIALOGS[dialog.name] : null;
