@@ -119,7 +119,7 @@ def _measure(
     seen: Seen,
 ) -> None:
     """Submit for a while, and wait until the hosts have claimed all items, or for a limit."""
-    time.sleep(2)
+    time.sleep(2)  # the hosts' first heartbeats come together; the load counts only later ones
     seen.beats.clear()
     before, began = postgres_cpu(), time.monotonic()
     workspaces = [name for host in hosts for name in host.workspaces]
@@ -127,7 +127,7 @@ def _measure(
     seen.postgres_cpu = (postgres_cpu() - before) / (time.monotonic() - began)
     limit = time.monotonic() + load.claim_seconds
     while len(seen.claims) < seen.submitted and time.monotonic() < limit:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)  # until the limit
 
 
 class _Host:
@@ -221,6 +221,7 @@ def _submit(place: FleetPlace, workspaces: Sequence[str], seconds: float) -> int
             )
         )
         number += 1
+        # The load is a fixed number of items a second.
         time.sleep(max(0.0, began + number / _ITEMS_A_SECOND - time.monotonic()))
     store.close()
     return number

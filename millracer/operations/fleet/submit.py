@@ -10,6 +10,8 @@ from millracer.domain.fleet.items import (
     FleetItem,
     FleetItemDetail,
     FleetItemState,
+    FleetSubmission,
+    Submitted,
     SubmitVerdict,
 )
 from millracer.domain.fleet.outcomes import exit_code_of_item
@@ -18,6 +20,7 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.errors import (
     ExitCode,
     FleetError,
+    FleetUnreachable,
     IdempotencyConflict,
     InvalidRequest,
     MillracerError,
@@ -27,6 +30,7 @@ from millracer.operations.context import OperationContext
 from millracer.operations.fleet.follow import await_end, read_item
 from millracer.operations.fleet.steps import next_steps
 from millracer.operations.fleet.task import request_of, submission_of
+from millracer.ports.fleet_store import FleetStore
 from millracer.schemas.fleet.report import describe_item, error_of, stored_result
 from millracer.schemas.fleet.submit import FleetSubmitResult
 from millracer.schemas.run.document import StepDocument
@@ -57,7 +61,7 @@ def answer_submit(
         not_before=request.not_before,
     )
     with context.open_fleet() as store:
-        submitted = store.submit(submission)
+        submitted = _submit(store, submission, request)
         verdict = submitted.verdict
         refuse(verdict, submission.item_id, request.workspace_id, request.label)
         item = submitted.item or read_item(store, submission.item_id).item
@@ -110,6 +114,24 @@ def refuse(
             )
         case SubmitVerdict.NEW | SubmitVerdict.KNOWN:
             return
+
+
+def _submit(
+    store: FleetStore, submission: FleetSubmission, request: FleetSubmitRequest
+) -> Submitted:
+    """Store an item; if the answer is lost, advise a repetition that cannot store a second one."""
+    try:
+        return store.submit(submission)
+    except FleetUnreachable as error:
+        task = request.task
+        with_id = (
+            "" if task.idempotency_key or task.scope else f" with `--request-id {task.request_id}`"
+        )
+        raise FleetUnreachable(
+            error.message,
+            suggested_action=f"wait for the database, then repeat the same command{with_id}: the "
+            "item may be stored, and is then not stored again",
+        ) from error
 
 
 def _check_start(request: FleetSubmitRequest) -> None:

@@ -241,5 +241,23 @@ def test_an_unreachable_database_is_exit_8(scene: FleetScene) -> None:
     assert [each.code for each in answer.result.errors] == ["fleet_unreachable"]
 
 
+@pytest.mark.parametrize("key", [None, "ticket-12"])
+def test_a_submission_whose_answer_is_lost_is_repeated_without_a_second_item(
+    scene: FleetScene, key: str | None
+) -> None:
+    def lose(name: str) -> None:
+        if name == "submit":
+            raise FleetUnreachable("the answer is lost", suggested_action="wait")
+
+    scene.fleet.after = lose
+    answer = scene.submit(request_id="r-7", idempotency_key=key)
+    scene.fleet.after = lambda _name: None
+
+    assert answer.error is not None
+    assert answer.error.code == "fleet_unreachable"
+    assert ("--request-id r-7" in answer.error.suggested_action) is (key is None)
+    assert scene.submit(request_id="r-7", idempotency_key=key).result.verdict == "known"
+
+
 def _everything() -> ItemFilter:
     return ItemFilter(open_only=False)
