@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,31 @@ def test_no_view_scrolls_sideways(open_tab: OpenTab, width: int) -> None:
     page.get_by_role("button", name="New item").first.click()
     dialog = page.get_by_role("dialog")
     assert dialog.evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
+
+
+@pytest.mark.parametrize("width", [320, 1024, 1600])
+def test_times_above_the_stages_do_not_overlap(open_tab: OpenTab, width: int) -> None:
+    tab = open_tab(viewport={"width": width, "height": 800})
+    item = tab.world.documents[f"/workspaces/{SHOP}/items/{DONE}"]
+    spans = ((0, 13.2), (13.2, 5.1), (18.4, 8.0))
+    stages = [
+        {**stage, "started_at": f"2026-12-01T03:59:{start:09.6f}Z", "seconds": seconds}
+        for stage, (start, seconds) in zip(item["item"]["stages"], spans, strict=False)
+    ]
+    tab.world.documents[f"/workspaces/{SHOP}/items/{DONE}"] = {
+        **item,
+        "item": {**item["item"], "stages": stages},
+    }
+    page = tab.open(f"#/w/{SHOP}/i/{DONE}")
+    _settle(page)
+    boxes = [
+        box
+        for text in page.locator(".bars-axis text").all()
+        if text.text_content() and (box := text.bounding_box()) is not None
+    ]
+
+    assert len(boxes) >= 2
+    assert all(one["x"] + one["width"] <= next_["x"] for one, next_ in pairwise(boxes))
 
 
 def test_nothing_moves_for_those_who_want_it_so(open_tab: OpenTab) -> None:

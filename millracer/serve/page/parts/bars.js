@@ -21,7 +21,7 @@ export function stageState(stage, isLive) {
 }
 
 /** Marks this close to the time at the start have no text, which would run into it. */
-const CLOSE_PERCENT = 17;
+const CLOSE_PERCENT = 28;
 
 function axisText(mark, start) {
   if (!mark.seconds) return clock(start);
