@@ -76,7 +76,8 @@ def require_writable(path: Path) -> None:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise _unwritable(path, "it is not a regular file")
+            kind = "a folder" if path.is_dir() else "not a regular file"
+            raise _unwritable(path, f"it is {kind}")
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise _unwritable(path, f"there is no folder {path.parent}") from None

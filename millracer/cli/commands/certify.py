@@ -91,7 +91,7 @@ def certify(  # noqa: PLR0913 - one parameter per option
 
 
 def _require_writable(*paths: Path | None) -> None:
-    from millracer.wiring.user_files import require_writable  # noqa: PLC0415 - see below
+    from millracer.wiring.user_files import require_writable  # noqa: PLC0415 - `--help` must load fast
 
     for path in paths:
         if path is not None:
